@@ -1,0 +1,1 @@
+"""Protocols that carry addresses in their data: the helpers (FTP), by protocol and port."""

@@ -1,0 +1,1 @@
+"""Who is talking: the connections, their keys in both directions, their timers and templates."""

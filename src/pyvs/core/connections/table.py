@@ -1,0 +1,211 @@
+"""The connection table: by the key of either direction. Kernel: `ip_vs_conn_tab` in ip_vs_conn.c.
+
+A key is what stands in a packet, cut out of it in one piece where its header is plain::
+
+    from the client   caddr vaddr cport vport      -> incoming
+    from the server   daddr caddr dport cport      -> outgoing, NAT
+                      vaddr caddr vport cport      -> outgoing, else
+
+One dict for each protocol and direction would grow in one step of 93 ms at a million entries: so each is cut
+into 256 shards. Of several connections with one key the newest is found, as in the kernel's chains; it hides
+the older (`in_next`, `out_next`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pyvs.core.connections.connection import Connection
+from pyvs.core.flags import ConnFlag, Forward
+
+SHARDS: Final = 256
+_MASK: Final = SHARDS - 1
+
+Shards = list[dict[bytes, Connection]]
+
+
+def _shards() -> Shards:
+    return [{} for _ in range(SHARDS)]
+
+
+class ConnectionTable:
+    """All connections and templates of a namespace."""
+
+    def __init__(self) -> None:
+        self.incoming: dict[int, Shards] = {}
+        self.outgoing: dict[int, Shards] = {}
+        self.templates: dict[tuple[int, bytes], Connection] = {}
+        """By protocol and key, those without a persistence engine."""
+        self.named_templates: dict[tuple[int, bytes], Connection] = {}
+        """By protocol and the engine's name, masked client, virtual address and port: see `template`."""
+        self.count = 0
+        """Connections and templates. Kernel: `conn_count`."""
+        self.no_cport = 0
+        """Connections whose client port is not known yet. Kernel: `ip_vs_conn_no_cport_cnt`."""
+
+    # ---- finding -----------------------------------------------------------
+
+    def find_in(self, protocol: int, key: bytes) -> Connection | None:
+        """The newest connection that a packet from the client belongs to. Kernel: `ip_vs_conn_in_get`."""
+        shards = self.incoming.get(protocol)
+        if shards is None:
+            return None
+        conn = shards[hash(key) & _MASK].get(key)
+        if conn is None:
+            if self.no_cport:
+                wide = len(key) - 4
+                conn = self._find(shards, key[:wide] + b"\0\0" + key[wide + 2 :])
+                while conn is not None and not conn.flags & ConnFlag.NO_CPORT:
+                    conn = conn.in_next
+            return conn
+        if not conn.cport:
+            while conn is not None and not conn.flags & ConnFlag.NO_CPORT:
+                conn = conn.in_next
+        return conn
+
+    def find_out(self, protocol: int, key: bytes) -> Connection | None:
+        """The newest connection that a packet from the server belongs to. Kernel: `ip_vs_conn_out_get`."""
+        shards = self.outgoing.get(protocol)
+        return None if shards is None else shards[hash(key) & _MASK].get(key)
+
+    @staticmethod
+    def _find(shards: Shards, key: bytes) -> Connection | None:
+        return shards[hash(key) & _MASK].get(key)
+
+    def __iter__(self) -> Iterator[Connection]:
+        """All connections and templates; may be changed meanwhile (a shard is copied when it is reached)."""
+        for shards in list(self.incoming.values()):
+            for shard in shards:
+                for head in list(shard.values()):
+                    conn: Connection | None = head
+                    while conn is not None:
+                        yield conn
+                        conn = conn.in_next
+        for head in [*self.templates.values(), *self.named_templates.values()]:
+            conn = head
+            while conn is not None:
+                yield conn
+                conn = conn.in_next
+
+    # ---- changing ----------------------------------------------------------
+
+    def insert(self, conn: Connection) -> None:
+        """Hash a connection or template. Kernel: `ip_vs_conn_hash`."""
+        if conn.flags & ConnFlag.HASHED:
+            return
+        conn.flags |= ConnFlag.HASHED
+        self.count += 1
+        if conn.flags & ConnFlag.NO_CPORT:
+            self.no_cport += 1
+        if conn.flags & ConnFlag.TEMPLATE:
+            self._insert_template(conn)
+            return
+        conn.in_key = in_key(conn)
+        conn.out_key = out_key(conn)
+        protocol = conn.protocol
+        if protocol not in self.incoming:
+            self.incoming[protocol] = _shards()
+            self.outgoing[protocol] = _shards()
+        shard = self.incoming[protocol][hash(conn.in_key) & _MASK]
+        conn.in_next = shard.get(conn.in_key)
+        shard[conn.in_key] = conn
+        shard = self.outgoing[protocol][hash(conn.out_key) & _MASK]
+        conn.out_next = shard.get(conn.out_key)
+        shard[conn.out_key] = conn
+
+    def remove(self, conn: Connection) -> bool:
+        """Unhash it; whether it was hashed. Kernel: `ip_vs_conn_unlink`."""
+        if not conn.flags & ConnFlag.HASHED:
+            return False
+        conn.flags &= ~ConnFlag.HASHED
+        self.count -= 1
+        if conn.flags & ConnFlag.NO_CPORT:
+            self.no_cport -= 1
+        if conn.flags & ConnFlag.TEMPLATE:
+            self._remove_template(conn)
+            return True
+        shard = self.incoming[conn.protocol][hash(conn.in_key) & _MASK]
+        head: Connection | None = shard[conn.in_key]
+        if head is conn:
+            if conn.in_next is None:
+                del shard[conn.in_key]
+            else:
+                shard[conn.in_key] = conn.in_next
+        else:
+            while head is not None and head.in_next is not conn:
+                head = head.in_next
+            if head is not None:
+                head.in_next = conn.in_next
+        shard = self.outgoing[conn.protocol][hash(conn.out_key) & _MASK]
+        head = shard[conn.out_key]
+        if head is conn:
+            if conn.out_next is None:
+                del shard[conn.out_key]
+            else:
+                shard[conn.out_key] = conn.out_next
+        else:
+            while head is not None and head.out_next is not conn:
+                head = head.out_next
+            if head is not None:
+                head.out_next = conn.out_next
+        conn.in_next = conn.out_next = None
+        return True
+
+    # ---- templates ---------------------------------------------------------
+
+    def find_template(self, protocol: int, caddr: bytes, vaddr: bytes, vport: int) -> Connection | None:
+        """The template of a masked client without a persistence engine. Kernel: `ip_vs_ct_in_get`."""
+        return self.templates.get((protocol, template_key(caddr, 0, vaddr, vport)))
+
+    def find_named_template(
+        self, protocol: int, caddr: bytes, vaddr: bytes, vport: int, pe: str, data: bytes
+    ) -> Connection | None:
+        """The template of a persistence engine's name. Kernel: `ct_match`."""
+        return self.named_templates.get((protocol, template_key(caddr, 0, vaddr, vport, pe, data)))
+
+    def _insert_template(self, conn: Connection) -> None:
+        table, key = self._template_place(conn)
+        conn.in_key = key[1]
+        conn.in_next = table.get(key)
+        table[key] = conn
+
+    def _remove_template(self, conn: Connection) -> None:
+        table = self.named_templates if conn.pe else self.templates
+        key = (conn.protocol, conn.in_key)
+        head: Connection | None = table[key]
+        if head is conn:
+            if conn.in_next is None:
+                del table[key]
+            else:
+                table[key] = conn.in_next
+        else:
+            while head is not None and head.in_next is not conn:
+                head = head.in_next
+            if head is not None:
+                head.in_next = conn.in_next
+        conn.in_next = None
+
+    def _template_place(self, conn: Connection) -> tuple[dict[tuple[int, bytes], Connection], tuple[int, bytes]]:
+        if conn.pe:
+            name = template_key(conn.caddr, conn.cport, conn.vaddr, conn.vport, conn.pe.name, conn.pe_data)
+            return self.named_templates, (conn.protocol, name)
+        return self.templates, (conn.protocol, template_key(conn.caddr, conn.cport, conn.vaddr, conn.vport))
+
+
+def in_key(conn: Connection) -> bytes:
+    """The key of packets from the client."""
+    return conn.caddr + conn.vaddr + conn.cport.to_bytes(2, "big") + conn.vport.to_bytes(2, "big")
+
+
+def out_key(conn: Connection) -> bytes:
+    """The key of packets from the server."""
+    if conn.forward == Forward.MASQ:
+        return conn.daddr + conn.caddr + conn.dport.to_bytes(2, "big") + conn.cport.to_bytes(2, "big")
+    return conn.vaddr + conn.caddr + conn.vport.to_bytes(2, "big") + conn.cport.to_bytes(2, "big")
+
+
+def template_key(caddr: bytes, cport: int, vaddr: bytes, vport: int, pe: str = "", data: bytes = b"") -> bytes:
+    """The key of a template; with a persistence engine its name and data are part of it."""
+    key = caddr + vaddr + cport.to_bytes(2, "big") + vport.to_bytes(2, "big")
+    return key + pe.encode() + b"\0" + data if pe else key

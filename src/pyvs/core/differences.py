@@ -1,0 +1,29 @@
+"""Where we do otherwise than the recorded kernel, each an option: this table alone decides.
+
+`pyvs play` takes the kernel's side in all of them (`KERNEL`), `pyvs run` ours (`OURS`). `docs/differences.md`
+is generated from here.
+"""
+
+from dataclasses import dataclass, field, fields
+from typing import Final
+
+
+def _option(kernel: bool, ours: bool, what: str, why: str) -> bool:
+    value: bool = field(default=ours, metadata={"kernel": kernel, "what": what, "why": why})
+    return value
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Differences:
+    """One option a row. True: the behaviour that the row describes."""
+
+    icmpv6_server_errors_dropped: bool = _option(
+        True,
+        False,
+        "ICMPv6 errors from the servers' side are checked without the pseudo header and so dropped",
+        "Path MTU discovery of IPv6 services would not work",
+    )
+
+
+KERNEL: Final = Differences(**{f.name: f.metadata["kernel"] for f in fields(Differences)})
+OURS: Final = Differences()

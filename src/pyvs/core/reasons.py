@@ -1,0 +1,61 @@
+"""Why a packet was dropped or left alone: one row a reason, counted and named by `pyvs explain`."""
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """A reason with the sentence that explains it. The name is the counter's."""
+
+    # Accepted to the host: not ours.
+    OWN = "the virtual server itself made this packet"
+    NOT_FOR_HOST = "the frame was not for this host"
+    NO_SERVICES = "no service of this family exists, so the hooks are not registered"
+    BACKUP_ONLY = "this director is a backup and sysctl backup_only is set"
+    UNKNOWN_PROTOCOL = "the virtual server does not handle this protocol"
+    NOT_AN_OPENER = "no connection, and this packet can't begin one"
+    NO_SERVICE = "no connection and no service for this address and port"
+    NOT_SCHEDULED = "a service, but not for this packet (port 20, another port, or a reply from a local server)"
+    NO_CONNECTION = "no connection of a server for this packet"
+    ICMP_NOT_AN_ERROR = "an ICMP message that tells of no error"
+    ICMP_UNRELATED = "an ICMP error about no connection of ours"
+    FTP_DATA_PORT = "an FTP service without a server leaves other ports to the host"
+    LATER_FRAGMENT = "a later fragment, its first is not here"
+    LOCAL_NODE = "the destination is this host"
+
+    # Malformed: accepted to the host's stack or dropped, as the kernel does.
+    TRUNCATED = "the packet ends before its headers do"
+    BAD_HEADER = "the IP header's lengths or version can't be true"
+    BAD_EXTENSIONS = "the chain of IPv6 extension headers is broken"
+    BAD_CHECKSUM = "a checksum that had to be checked is wrong"
+    BAD_FRAGMENT = "overlapping or impossible fragments"
+    FRAGMENTS_FULL = "too many unfinished packets wait for fragments"
+
+    # Dropped.
+    SERVER_GONE = "the connection's server was removed"
+    NO_DESTINATION = "no server could take it; the client was told port unreachable"
+    DROP_PACKET = "defence: drop_packet took this one"
+    OLD_CONNTRACK = "the connection is scheduled anew, but conntrack still knows the old one; the client repeats"
+    TTL_EXCEEDED = "its time to live ended here"
+    TOO_BIG = "larger than the path to the server, and not to be fragmented"
+    NO_ROUTE = "no route to the server"
+    NOT_LOOPBACK = "a loopback server can't be reached from outside by NAT"
+    WRONG_FAMILY = "this forwarding method can't cross address families"
+    UNKNOWN_SERVER_PACKET = "from a server of ours but of no connection; it was told port unreachable"
+    NO_MEMORY = "the connection table is at its limit"
+    PERSISTENCE_ENGINE = "the persistence engine found no name in the packet"
+    HELPER = "the protocol's helper refused it"
+    SCHEDULER_NONE = "the service has no scheduler"
+
+    # Taken over.
+    FRAGMENT_QUEUED = "a fragment, kept until its packet is whole"
+    FORWARDED = "sent to the server"
+    ICMP_FORWARDED = "an ICMP error, sent on to whom it concerns"
+    TUNNEL_ICMP = "an ICMP error about our tunnel, answered or noted"
+    REPLY = "a reply, rewritten to come from the virtual service"
+    REPLY_SEEN = "a reply that needs no rewriting"
+    ICMP_REPLY = "an ICMP error from a server, rewritten"
+
+    @property
+    def sentence(self) -> str:
+        """The explanation, in words."""
+        return self.value

@@ -1,0 +1,14 @@
+"""Who will serve: the schedulers, by the name that `ipvsadm -s` takes.
+
+A new scheduler is one file and one line here.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pyvs.core.schedulers.rr import RoundRobin
+from pyvs.core.schedulers.scheduler import Scheduler
+
+SCHEDULERS: Final[Mapping[str, type[Scheduler]]] = {
+    "rr": RoundRobin,
+}

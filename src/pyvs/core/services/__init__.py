@@ -1,0 +1,1 @@
+"""What is offered: services, their destinations, and how they are found."""

@@ -1,0 +1,96 @@
+"""A destination: one server of one service. Kernel: `struct ip_vs_dest`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyvs.core.environment import Route
+from pyvs.core.flags import ConnFlag, DestFlag, Family, Forward, TunType
+from pyvs.core.stats.counters import Counters
+
+if TYPE_CHECKING:
+    from pyvs.core.services.service import Service
+
+
+class Destination:
+    """A server, with its weight and what it has to do at the moment."""
+
+    __slots__ = (
+        "activeconns",
+        "addr",
+        "af",
+        "conn_flags",
+        "flags",
+        "idle_since",
+        "inactconns",
+        "l_threshold",
+        "last_weight",
+        "persistconns",
+        "port",
+        "protocol",
+        "refcnt",
+        "route",
+        "route_generation",
+        "service",
+        "stats",
+        "tun_flags",
+        "tun_port",
+        "tun_type",
+        "u_threshold",
+        "vaddr",
+        "vfwmark",
+        "vport",
+        "weight",
+    )
+
+    def __init__(self, af: Family, addr: bytes, port: int, service: Service) -> None:
+        self.af = af
+        self.addr = addr
+        self.port = port
+        self.service: Service | None = service
+        """None while it lies in the trash."""
+        self.protocol = service.protocol
+        self.vaddr = service.addr
+        self.vport = service.port
+        self.vfwmark = service.fwmark
+        self.weight = 1
+        self.last_weight = 0
+        """The latest weight that was not 0."""
+        self.conn_flags = 0
+        """Forwarding method and NFCT, taken over by its connections. Kernel: `conn_flags`."""
+        self.flags = DestFlag(0)
+        self.u_threshold = 0
+        self.l_threshold = 0
+        self.activeconns = 0
+        self.inactconns = 0
+        self.persistconns = 0
+        self.refcnt = 0
+        """Connections and templates that point to it: in the trash it is kept until there are none."""
+        self.idle_since: float | None = None
+        self.tun_type = TunType.IPIP
+        self.tun_port = 0
+        self.tun_flags = 0
+        self.stats = Counters()
+        self.route: Route | None = None
+        """The route to it, true as long as `route_generation` is the environment's. Kernel: `dest_dst`."""
+        self.route_generation = -1
+
+    @property
+    def forward(self) -> Forward:
+        """Its forwarding method."""
+        return Forward(self.conn_flags & 7)
+
+    @property
+    def available(self) -> bool:
+        """It stands in a service."""
+        return bool(self.flags & DestFlag.AVAILABLE)
+
+    @property
+    def overloaded(self) -> bool:
+        """It has reached its upper threshold."""
+        return bool(self.flags & DestFlag.OVERLOAD)
+
+    @property
+    def tracked(self) -> bool:
+        """Its connections keep netfilter's connection tracking."""
+        return bool(self.conn_flags & ConnFlag.NFCT)

@@ -1,0 +1,132 @@
+"""Where services and their servers are found. Kernel: `ip_vs_svc_table`, `ip_vs_svc_fwm_table`, `rs_table`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pyvs.core.flags import Family, Forward, Proto, ServiceFlag, TunType
+from pyvs.core.services.destination import Destination
+from pyvs.core.services.service import Service
+
+FTP_PORT: Final = 21
+FTP_DATA_PORT: Final = 20
+UNPRIVILEGED: Final = 1024
+"""Kernel: sysctl net.ipv4.ip_unprivileged_port_start."""
+
+ServicePlace = tuple[int, int, bytes, int]
+ServerPlace = tuple[int, bytes, int]
+
+
+class Registry:
+    """The services of a namespace and the servers behind them."""
+
+    def __init__(self) -> None:
+        self._by_address: dict[ServicePlace, Service] = {}
+        self._by_mark: dict[tuple[int, int], Service] = {}
+        self._servers: dict[ServerPlace, list[Destination]] = {}
+        """NAT servers by address and port, tunnel servers by address and outer port. Kernel: `rs_table`."""
+        self._added = 0
+        self.ftp_services = 0
+        """Kernel: `ftpsvc_counter`."""
+        self.port_zero_services = 0
+        """Kernel: `nullsvc_counter`."""
+        self.families: dict[int, int] = {}
+        """How many services of each family: hooks are registered while there are any."""
+
+    def __len__(self) -> int:
+        return len(self._by_address) + len(self._by_mark)
+
+    def __iter__(self) -> Iterator[Service]:
+        yield from list(self._by_address.values())
+        yield from list(self._by_mark.values())
+
+    # ---- services ----------------------------------------------------------
+
+    def find(self, af: int, mark: int, protocol: int, addr: bytes, port: int) -> Service | None:
+        """The service of a packet. Kernel: `ip_vs_service_find`.
+
+        By mark, then exactly, then the FTP service for its data ports, then the one for all ports.
+        """
+        if mark:
+            service = self._by_mark.get((af, mark))
+            if service is not None:
+                return service
+        service = self._by_address.get((af, protocol, addr, port))
+        if service is not None:
+            return service
+        if self.ftp_services and protocol == Proto.TCP and (port == FTP_DATA_PORT or port >= UNPRIVILEGED):
+            service = self._by_address.get((af, protocol, addr, FTP_PORT))
+            if service is not None:
+                return service
+        if self.port_zero_services:
+            return self._by_address.get((af, protocol, addr, 0))
+        return None
+
+    def exact(self, af: int, protocol: int, addr: bytes, port: int, fwmark: int = 0) -> Service | None:
+        """The service that an administrator names. Kernel: `__ip_vs_service_find`, `__ip_vs_svc_fwm_find`."""
+        if fwmark:
+            return self._by_mark.get((af, fwmark))
+        return self._by_address.get((af, protocol, addr, port))
+
+    def add(self, service: Service) -> None:
+        """Hash a service. Kernel: `ip_vs_svc_hash`."""
+        self._added += 1
+        service.order = self._added
+        service.flags |= ServiceFlag.HASHED
+        if service.fwmark:
+            self._by_mark[service.af, service.fwmark] = service
+        else:
+            self._by_address[service.af, service.protocol, service.addr, service.port] = service
+            self.ftp_services += service.port == FTP_PORT
+            self.port_zero_services += service.port == 0
+        self.families[service.af] = self.families.get(service.af, 0) + 1
+
+    def remove(self, service: Service) -> None:
+        """Unhash it. Kernel: `ip_vs_svc_unhash`."""
+        service.flags &= ~ServiceFlag.HASHED
+        if service.fwmark:
+            del self._by_mark[service.af, service.fwmark]
+        else:
+            del self._by_address[service.af, service.protocol, service.addr, service.port]
+            self.ftp_services -= service.port == FTP_PORT
+            self.port_zero_services -= service.port == 0
+        self.families[service.af] -= 1
+
+    # ---- servers -----------------------------------------------------------
+
+    def add_server(self, destination: Destination) -> None:
+        """Make a NAT or tunnel server known by its address. Kernel: `ip_vs_rs_hash`."""
+        place = _place(destination)
+        if place is not None:
+            self._servers.setdefault(place, []).insert(0, destination)
+
+    def remove_server(self, destination: Destination) -> None:
+        """Forget it, before its method, port or tunnel changes. Kernel: `ip_vs_rs_unhash`."""
+        place = _place(destination)
+        if place is not None and destination in self._servers.get(place, ()):
+            self._servers[place].remove(destination)
+            if not self._servers[place]:
+                del self._servers[place]
+
+    def find_server(self, af: int, protocol: int, addr: bytes, port: int) -> Destination | None:
+        """The NAT server that a packet comes from. Kernel: `ip_vs_find_real_service`."""
+        for destination in self._servers.get((af, addr, port), ()):
+            if destination.forward == Forward.MASQ and (destination.protocol == protocol or destination.vfwmark):
+                return destination
+        return None
+
+    def find_tunnel(self, af: int, addr: bytes, port: int) -> Destination | None:
+        """The tunnel server that an ICMP error speaks of. Kernel: `ip_vs_find_tunnel`."""
+        for destination in self._servers.get((af, addr, port), ()):
+            if destination.forward == Forward.TUNNEL:
+                return destination
+        return None
+
+
+def _place(destination: Destination) -> ServerPlace | None:
+    if destination.forward == Forward.MASQ:
+        return Family(destination.af), destination.addr, destination.port
+    if destination.forward == Forward.TUNNEL:
+        return Family(destination.af), destination.addr, destination.tun_port if destination.tun_type == TunType.GUE else 0
+    return None

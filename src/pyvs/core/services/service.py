@@ -1,0 +1,64 @@
+"""A virtual service: an address and port, or a firewall mark, with its servers. Kernel: `struct ip_vs_service`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyvs.core.flags import Family, ServiceFlag
+from pyvs.core.services.destination import Destination
+from pyvs.core.stats.counters import Counters
+
+if TYPE_CHECKING:
+    from pyvs.core.persistence.engine import PersistenceEngine
+    from pyvs.core.schedulers.scheduler import Scheduler
+
+
+class Service:
+    """What clients see as one server."""
+
+    __slots__ = (
+        "addr",
+        "af",
+        "destinations",
+        "flags",
+        "fwmark",
+        "netmask",
+        "order",
+        "pe",
+        "port",
+        "protocol",
+        "scheduler",
+        "scheduler_name",
+        "stats",
+        "timeout",
+    )
+
+    def __init__(self, af: Family, protocol: int, addr: bytes, port: int, fwmark: int) -> None:
+        self.af = af
+        self.protocol = protocol
+        """TCP for a service by mark, as in the kernel, though it takes all protocols."""
+        self.addr = addr
+        """All zero for a service by mark."""
+        self.port = port
+        self.fwmark = fwmark
+        self.flags = ServiceFlag(0)
+        self.timeout = 0
+        """Of its persistence templates, in seconds."""
+        self.netmask = 0xFFFFFFFF
+        """IPv4: the mask as a number (255.255.255.0 is 0xFFFFFF00); IPv6: the length of the prefix."""
+        self.destinations: list[Destination] = []
+        """Newest first, as the kernel links them: the order in which schedulers look."""
+        self.scheduler: Scheduler | None = None
+        self.scheduler_name = "none"
+        self.pe: PersistenceEngine | None = None
+        self.stats = Counters()
+        self.order = 0
+        """Counts the services in the order in which they were added."""
+
+    @property
+    def persistent(self) -> bool:
+        """A client stays with its server."""
+        return bool(self.flags & ServiceFlag.PERSISTENT)
+
+    def __str__(self) -> str:
+        return f"service FWM {self.fwmark}" if self.fwmark else f"service {self.protocol} {self.addr.hex()}:{self.port}"

@@ -1,0 +1,1 @@
+"""How much went where: counters of a service, a destination, the whole, and their rates."""

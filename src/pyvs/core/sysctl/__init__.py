@@ -1,0 +1,1 @@
+"""The knobs `net.ipv4.vs.*`."""
