@@ -14,7 +14,9 @@ class Reason(Enum):
     UNKNOWN_PROTOCOL = "the virtual server does not handle this protocol"
     NOT_AN_OPENER = "no connection, and this packet can't begin one"
     NO_SERVICE = "no connection and no service for this address and port"
-    NOT_SCHEDULED = "a service, but not for this packet (port 20, another port, or a reply from a local server)"
+    NOT_SCHEDULED = (
+        "a service, but not for this packet (port 20, another port, or a reply from a local server)"
+    )
     NO_CONNECTION = "no connection of a server for this packet"
     ICMP_NOT_AN_ERROR = "an ICMP message that tells of no error"
     ICMP_UNRELATED = "an ICMP error about no connection of ours"
@@ -34,7 +36,9 @@ class Reason(Enum):
     SERVER_GONE = "the connection's server was removed"
     NO_DESTINATION = "no server could take it; the client was told port unreachable"
     DROP_PACKET = "defence: drop_packet took this one"
-    OLD_CONNTRACK = "the connection is scheduled anew, but conntrack still knows the old one; the client repeats"
+    OLD_CONNTRACK = (
+        "the connection is scheduled anew, but conntrack still knows the old one; the client repeats"
+    )
     TTL_EXCEEDED = "its time to live ended here"
     TOO_BIG = "larger than the path to the server, and not to be fragmented"
     NO_ROUTE = "no route to the server"

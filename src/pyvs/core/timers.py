@@ -70,7 +70,7 @@ class Wheel:
             timed = self._stretch.pop()
             limit -= 1
             if timed.slot != self._stretch_slot:
-                continue            # moved to an earlier slot, or no longer watched
+                continue  # moved to an earlier slot, or no longer watched
             timed.slot = -1
             if timed.expires > now:
                 self.set(timed)

@@ -186,7 +186,9 @@ class ConnectionTable:
                 head.in_next = conn.in_next
         conn.in_next = None
 
-    def _template_place(self, conn: Connection) -> tuple[dict[tuple[int, bytes], Connection], tuple[int, bytes]]:
+    def _template_place(
+        self, conn: Connection
+    ) -> tuple[dict[tuple[int, bytes], Connection], tuple[int, bytes]]:
         if conn.pe:
             name = template_key(conn.caddr, conn.cport, conn.vaddr, conn.vport, conn.pe.name, conn.pe_data)
             return self.named_templates, (conn.protocol, name)
@@ -205,7 +207,9 @@ def out_key(conn: Connection) -> bytes:
     return conn.vaddr + conn.caddr + conn.vport.to_bytes(2, "big") + conn.cport.to_bytes(2, "big")
 
 
-def template_key(caddr: bytes, cport: int, vaddr: bytes, vport: int, pe: str = "", data: bytes = b"") -> bytes:
+def template_key(
+    caddr: bytes, cport: int, vaddr: bytes, vport: int, pe: str = "", data: bytes = b""
+) -> bytes:
     """The key of a template; with a persistence engine its name and data are part of it."""
     key = caddr + vaddr + cport.to_bytes(2, "big") + vport.to_bytes(2, "big")
     return key + pe.encode() + b"\0" + data if pe else key

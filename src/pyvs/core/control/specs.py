@@ -23,7 +23,9 @@ class ServiceKey:
     def __str__(self) -> str:
         if self.fwmark:
             return f"FWM {self.fwmark}" + (" IPv6" if self.af == Family.INET6 else "")
-        name = {Proto.TCP: "TCP", Proto.UDP: "UDP", Proto.SCTP: "SCTP"}.get(Proto(self.protocol), str(self.protocol))
+        name = {Proto.TCP: "TCP", Proto.UDP: "UDP", Proto.SCTP: "SCTP"}.get(
+            Proto(self.protocol), str(self.protocol)
+        )
         host = ip_address(self.addr)
         return f"{name} [{host}]:{self.port}" if self.af == Family.INET6 else f"{name} {host}:{self.port}"
 

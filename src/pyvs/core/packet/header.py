@@ -142,7 +142,7 @@ def _parse_v6(data: bytes, offset: int, quoted: bool) -> Header:
             h.more_fragments = bool(where & 1)
             size = 8
         elif protocol == Proto.AH:
-            break       # AH is a transport for the virtual server
+            break  # AH is a transport for the virtual server
         else:
             size = data[at + 1] * 8 + 8
         protocol = data[at]

@@ -112,7 +112,9 @@ class Registry:
     def find_server(self, af: int, protocol: int, addr: bytes, port: int) -> Destination | None:
         """The NAT server that a packet comes from. Kernel: `ip_vs_find_real_service`."""
         for destination in self._servers.get((af, addr, port), ()):
-            if destination.forward == Forward.MASQ and (destination.protocol == protocol or destination.vfwmark):
+            if destination.forward == Forward.MASQ and (
+                destination.protocol == protocol or destination.vfwmark
+            ):
                 return destination
         return None
 
@@ -128,5 +130,9 @@ def _place(destination: Destination) -> ServerPlace | None:
     if destination.forward == Forward.MASQ:
         return Family(destination.af), destination.addr, destination.port
     if destination.forward == Forward.TUNNEL:
-        return Family(destination.af), destination.addr, destination.tun_port if destination.tun_type == TunType.GUE else 0
+        return (
+            Family(destination.af),
+            destination.addr,
+            destination.tun_port if destination.tun_type == TunType.GUE else 0,
+        )
     return None

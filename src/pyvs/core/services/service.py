@@ -61,4 +61,8 @@ class Service:
         return bool(self.flags & ServiceFlag.PERSISTENT)
 
     def __str__(self) -> str:
-        return f"service FWM {self.fwmark}" if self.fwmark else f"service {self.protocol} {self.addr.hex()}:{self.port}"
+        return (
+            f"service FWM {self.fwmark}"
+            if self.fwmark
+            else f"service {self.protocol} {self.addr.hex()}:{self.port}"
+        )

@@ -74,10 +74,14 @@ class Sysctl:
     amemthresh: int = _knob(1024, number(), "pages of free memory below which the defence begins")
     backup_only: int = _knob(0, number(), "a backup leaves packets to its host")
     cache_bypass: int = _knob(0, number(), "no server: send a marked packet to where it was going")
-    conn_reuse_mode: int = _knob(1, number(), "1: schedule a SYN to a closed connection anew; 2: also one half closed")
+    conn_reuse_mode: int = _knob(
+        1, number(), "1: schedule a SYN to a closed connection anew; 2: also one half closed"
+    )
     conntrack: int = _knob(0, number(), "keep netfilter's connection tracking for our connections")
     debug_level: int = _knob(0, number(), "how much is logged")
-    drop_entry: int = _knob(0, number(0, 3), "0 never, 1 and 2 under pressure, 3 always: drop half-open connections")
+    drop_entry: int = _knob(
+        0, number(0, 3), "0 never, 1 and 2 under pressure, 3 always: drop half-open connections"
+    )
     drop_packet: int = _knob(0, number(0, 3), "likewise: drop packets that begin connections")
     expire_nodest_conn: int = _knob(0, number(), "connections of a removed server end at once")
     expire_quiescent_template: int = _knob(0, number(), "templates of a server of weight 0 don't count")
@@ -93,7 +97,9 @@ class Sysctl:
     sync_persist_mode: int = _knob(0, number(), "1: synchronise templates, not their connections")
     sync_ports: int = _knob(1, power_of_two, "number of ports that synchronisation uses")
     sync_qlen_max: int = _knob(3900, number(0), "most synchronisation messages that wait")
-    sync_refresh_period: int = _knob(0, number(0), "seconds in which an unchanged connection is not sent again")
+    sync_refresh_period: int = _knob(
+        0, number(0), "seconds in which an unchanged connection is not sent again"
+    )
     sync_retries: int = _knob(0, number(0, 3), "repetitions within the refresh period")
     sync_sock_size: int = _knob(0, number(0), "socket buffer of synchronisation; 0: the system's")
     sync_threshold: tuple[int, int] = _knob((3, 50), threshold, "packet N of every PERIOD is synchronised")

@@ -1,0 +1,1 @@
+"""The Linux Virtual Server for every Linux."""
