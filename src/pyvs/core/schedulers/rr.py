@@ -17,8 +17,13 @@ class RoundRobin(Scheduler):
 
     def pick(self, request: Request) -> Destination | None:
         """The next server that can take one. Kernel: `ip_vs_rr_schedule`."""
+        after = self._position + 1
+        picked = self._first(after, len(self.service.destinations))
+        return self._first(0, after) if picked is None else picked
+
+    def _first(self, start: int, stop: int) -> Destination | None:
         destinations = self.service.destinations
-        for index in (*range(self._position + 1, len(destinations)), *range(self._position + 1)):
+        for index in range(start, stop):
             destination = destinations[index]
             if destination.weight > 0 and not destination.overloaded:
                 self._position = index

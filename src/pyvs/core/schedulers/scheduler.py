@@ -55,6 +55,9 @@ class Scheduler:
     settings: ClassVar[dict[str, int]] = {}
     """Sysctls that exist because of it, with their default (seconds): `lblc_expiration`."""
 
+    service: Service
+    surroundings: Surroundings
+
     def __init__(self, service: Service, surroundings: Surroundings) -> None:
         """Begin to serve. Raises ControlError when the service can't be served. Kernel: `init_service`."""
         self.service = service
@@ -75,3 +78,6 @@ class Scheduler:
 
     def updated(self, destination: Destination) -> None:
         """A destination's weight, thresholds or flags were changed. Kernel: `upd_dest`."""
+
+    def close(self) -> None:
+        """Its service ends or takes another scheduler. Kernel: `done_service`."""

@@ -19,12 +19,13 @@ class Destination:
         "activeconns",
         "addr",
         "af",
+        "available",
         "conn_flags",
-        "flags",
         "idle_since",
         "inactconns",
         "l_threshold",
         "last_weight",
+        "overloaded",
         "persistconns",
         "port",
         "protocol",
@@ -58,7 +59,10 @@ class Destination:
         """The latest weight that was not 0."""
         self.conn_flags = 0
         """Forwarding method and NFCT, taken over by its connections. Kernel: `conn_flags`."""
-        self.flags = DestFlag(0)
+        self.available = False
+        """It stands in a service."""
+        self.overloaded = False
+        """It has reached its upper threshold, and not yet fallen below its lower one."""
         self.u_threshold = 0
         self.l_threshold = 0
         self.activeconns = 0
@@ -81,14 +85,14 @@ class Destination:
         return Forward(self.conn_flags & 7)
 
     @property
-    def available(self) -> bool:
-        """It stands in a service."""
-        return bool(self.flags & DestFlag.AVAILABLE)
+    def flags(self) -> DestFlag:
+        """Both marks as one number. They are kept apart since schedulers read them for each server."""
+        return DestFlag(self.available | self.overloaded << 1)
 
-    @property
-    def overloaded(self) -> bool:
-        """It has reached its upper threshold."""
-        return bool(self.flags & DestFlag.OVERLOAD)
+    @flags.setter
+    def flags(self, flags: int) -> None:
+        self.available = bool(flags & DestFlag.AVAILABLE)
+        self.overloaded = bool(flags & DestFlag.OVERLOAD)
 
     @property
     def tracked(self) -> bool:
