@@ -59,6 +59,24 @@ class Reason(Enum):
     REPLY_SEEN = "a reply that needs no rewriting"
     ICMP_REPLY = "an ICMP error from a server, rewritten"
 
+    # Synchronisation messages, or entries of them, that were not taken (counted, no verdict).
+    SYNC_CUT_OFF = "a synchronisation message ends before its entries do; the rest was dropped"
+    SYNC_SIZE = "a synchronisation message is not as long as it says"
+    SYNC_OTHER_ID = "a synchronisation message with another syncid than this backup's"
+    SYNC_ENTRY_VERSION = "a synchronisation entry of an unknown version; the rest of its message was dropped"
+    SYNC_ENTRY_TYPE = "a synchronisation entry of an unknown type; the rest of its message was dropped"
+    SYNC_BAD_OPTION = (
+        "a synchronisation entry with a broken or repeated option; the rest of its message was dropped"
+    )
+    SYNC_UNKNOWN_OPTION = "a synchronisation entry with an option that is unknown here and may not be skipped"
+    SYNC_UNKNOWN_PROTOCOL = "a synchronisation entry of a protocol that the virtual server does not handle"
+    SYNC_BAD_STATE = "a synchronisation entry with a state that its protocol does not have"
+    SYNC_BAD_METHOD = "a synchronisation entry with a forwarding method that does not exist"
+    SYNC_NO_ENGINE = "a synchronisation entry with data of a persistence engine that is not here"
+    SYNC_REPLACED = "a synchronisation entry tells the end of a connection that was already replaced"
+    SYNC_NOT_RUNNING = "a synchronisation message arrived, but no backup is running"
+    SYNC_QUEUE_FULL = "sync_qlen_max messages wait to be sent; this one was dropped"
+
     @property
     def sentence(self) -> str:
         """The explanation, in words."""
