@@ -21,6 +21,7 @@ class Packet:
         "mark",
         "oif",
         "owned",
+        "pieces",
         "type",
         "untracked",
     )
@@ -48,6 +49,8 @@ class Packet:
         """May be cut although it says DF. Kernel: `skb->ignore_df`."""
         self.fragment_size = 0
         """Longest of the fragments it was put together from, IP header included. Kernel: `frag_max_size`."""
+        self.pieces: tuple[int, ...] = ()
+        """How long the data of those fragments were, in order."""
         self.checksum_partial = False
         """Its transport checksum is only that of the pseudo header. Kernel: `CHECKSUM_PARTIAL`."""
         self.untracked = False
