@@ -31,3 +31,27 @@ def least_loaded(destinations: Iterable[Destination]) -> Destination | None:
             if (least is None or least_load * weight > other * least_weight) and not destination.overloaded:
                 least, least_load, least_weight = destination, other, weight
     return least
+
+
+def most_loaded(destinations: Iterable[Destination]) -> Destination | None:
+    """The greatest load for its weight of those with a weight, overloaded ones too; the first of several.
+
+    Kernel: `ip_vs_dest_set_max`.
+    """
+    most = None
+    for destination in destinations:
+        if destination.weight > 0 and (
+            most is None or load(most) * destination.weight < load(destination) * most.weight
+        ):
+            most = destination
+    return most
+
+
+def crowded(destination: Destination, destinations: Iterable[Destination]) -> bool:
+    """It has more active connections than weight while another has less than half.
+
+    Kernel: `is_overloaded` of lblc and lblcr.
+    """
+    return destination.activeconns > destination.weight and any(
+        other.activeconns * 2 < other.weight for other in destinations
+    )
