@@ -177,7 +177,7 @@ def _first_header(data: bytes, header: Header) -> bytes:
 def _whole(w: _Unfinished, af: Family) -> Packet:
     """Kernel: `ip_frag_reasm`, `nf_ct_frag6_reasm`."""
     first = w.packet
-    assert first is not None  # noqa: S101  _take saw it
+    assert first is not None
     starts = sorted(w.pieces)
     body = b"".join(w.pieces[start] for start in starts)
     head = bytearray(w.header)
