@@ -1,0 +1,226 @@
+"""The control verbs, asked over a transport: the same names, values and refusals as those of `Control`.
+
+    client = Client(DirectTransport(Server(control), clock))
+    client.new_service(ServiceSpec(ServiceKey(Family.INET, Proto.TCP, vip, 80), "rr"))
+
+Speaks to a director of ours or, over a generic-netlink socket, to the kernel's. The time is the director's.
+"""
+
+from collections.abc import Iterator
+
+from pyvs.core.control.specs import (
+    DaemonSpec,
+    DestKey,
+    DestSpec,
+    DestView,
+    ServiceKey,
+    ServiceSpec,
+    ServiceView,
+    Timeouts,
+)
+from pyvs.core.errors import ControlError, Errno
+from pyvs.core.flags import SyncState
+from pyvs.netlink import messages as m
+from pyvs.netlink.attributes import (
+    ACK,
+    CTRL,
+    DAEMON,
+    DEST,
+    FAMILY_NAME,
+    INFO,
+    SERVICE,
+    TOP,
+    Command,
+    CtrlCommand,
+    Flag,
+    MessageType,
+    Table,
+)
+from pyvs.netlink.codec import (
+    GENERIC_HEADER,
+    MalformedError,
+    Message,
+    Values,
+    decode,
+    encode,
+    generic,
+    messages,
+    read_error,
+)
+from pyvs.netlink.transport import Transport
+
+
+class Client:
+    """The verbs, one method a command. All raise ControlError."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._seq = 0
+        self._family = 0
+
+    def close(self) -> None:
+        """End the transport."""
+        self._transport.close()
+
+    # Services
+
+    def new_service(self, spec: ServiceSpec) -> None:
+        """Add a service."""
+        self._do(Command.NEW_SERVICE, service=encode(SERVICE, m.write_service(spec)))
+
+    def set_service(self, spec: ServiceSpec) -> None:
+        """Change a service."""
+        self._do(Command.SET_SERVICE, service=encode(SERVICE, m.write_service(spec)))
+
+    def del_service(self, key: ServiceKey) -> None:
+        """Remove a service with its destinations."""
+        self._do(Command.DEL_SERVICE, service=encode(SERVICE, m.write_service_key(key)))
+
+    def get_service(self, key: ServiceKey) -> ServiceView:
+        """One service; `num_dests` is not told: 0."""
+        service = encode(SERVICE, m.write_service_key(key))
+        return m.read_service_view(self._get(Command.GET_SERVICE, TOP, service=service))
+
+    def get_services(self) -> list[ServiceView]:
+        """All services; `num_dests` is not told: 0."""
+        return [m.read_service_view(top) for top in self._dump(Command.GET_SERVICE)]
+
+    # Destinations
+
+    def new_dest(self, key: ServiceKey, spec: DestSpec) -> None:
+        """Add a destination to a service."""
+        self._do_dest(Command.NEW_DEST, key, m.write_dest(spec, key.af))
+
+    def set_dest(self, key: ServiceKey, spec: DestSpec) -> None:
+        """Change a destination."""
+        self._do_dest(Command.SET_DEST, key, m.write_dest(spec, key.af))
+
+    def del_dest(self, key: ServiceKey, dest: DestKey) -> None:
+        """Remove a destination."""
+        self._do_dest(Command.DEL_DEST, key, m.write_dest_key(dest, key.af))
+
+    def get_dests(self, key: ServiceKey) -> list[DestView]:
+        """The destinations of a service, newest first; none when there is no such service."""
+        service = encode(SERVICE, m.write_service_key(key))
+        return [m.read_dest_view(top, key.af) for top in self._dump(Command.GET_DEST, service=service)]
+
+    # Synchronisation, timeouts, the rest
+
+    def new_daemon(self, spec: DaemonSpec) -> None:
+        """Start a synchronisation daemon."""
+        self._request(Command.NEW_DAEMON, Flag.ACK, m.write_daemon(spec))
+
+    def del_daemon(self, state: SyncState) -> None:
+        """Stop a synchronisation daemon."""
+        self._do(Command.DEL_DAEMON, daemon=encode(DAEMON, {"state": state}))
+
+    def get_daemons(self) -> list[DaemonSpec]:
+        """The running synchronisation daemons."""
+        return [m.read_daemon(top) for top in self._dump(Command.GET_DAEMON)]
+
+    def set_config(self, timeouts: Timeouts) -> None:
+        """Set the timeouts that are not 0."""
+        self._request(Command.SET_CONFIG, Flag.ACK, m.write_timeouts(timeouts))
+
+    def get_config(self) -> Timeouts:
+        """The timeouts, in seconds."""
+        return m.read_timeouts(self._get(Command.GET_CONFIG, TOP))
+
+    def get_info(self) -> tuple[int, int]:
+        """Version (0x010201) and size of the connection table."""
+        values = self._get(Command.GET_INFO, INFO)
+        return values.get("version", 0), values.get("conn_tab_size", 0)
+
+    def zero(self, key: ServiceKey | None = None) -> None:
+        """Set the counters of one service, or all counters, to zero."""
+        service = None if key is None else encode(SERVICE, m.write_service_key(key))
+        self._do(Command.ZERO, service=service)
+
+    def flush(self) -> None:
+        """Remove all services."""
+        self._do(Command.FLUSH)
+
+    # Texts
+
+    def proc(self, name: str) -> str:
+        """The text of /proc/net/NAME."""
+        return self._transport.proc(name)
+
+    def sysctl_names(self) -> list[str]:
+        """The names of all sysctls net.ipv4.vs.NAME."""
+        return self._transport.sysctl_names()
+
+    def sysctl_read(self, name: str) -> str:
+        """The text of a sysctl."""
+        return self._transport.sysctl_read(name)
+
+    def sysctl_write(self, name: str, text: str) -> None:
+        """Set a sysctl."""
+        self._transport.sysctl_write(name, text)
+
+    # Messages
+
+    def _do(self, command: Command, **nests: bytes | None) -> None:
+        self._request(command, Flag.ACK, encode(TOP, nests))
+
+    def _do_dest(self, command: Command, key: ServiceKey, dest: Values) -> None:
+        self._do(command, service=encode(SERVICE, m.write_service_key(key)), dest=encode(DEST, dest))
+
+    def _get(self, command: Command, table: Table, **nests: bytes | None) -> Values:
+        answers = self._request(command, Flag.ACK, encode(TOP, nests))
+        if not answers:
+            raise ControlError(Errno.EINVAL, f"{command.name} was acknowledged but not answered")
+        return self._values(table, answers[0])
+
+    def _dump(self, command: Command, **nests: bytes | None) -> Iterator[Values]:
+        for answer in self._request(command, Flag.DUMP, encode(TOP, nests)):
+            yield self._values(TOP, answer)
+
+    def _values(self, table: Table, answer: Message) -> Values:
+        try:
+            return decode(table, answer.attributes)
+        except MalformedError as problem:
+            raise ControlError(problem.errno, f"the director's answer: {problem}") from None
+
+    def _request(self, command: Command, flags: int, attributes: bytes) -> list[Message]:
+        if not self._family:
+            asked = generic(CtrlCommand.GETFAMILY, encode(CTRL, {"family_name": FAMILY_NAME}))
+            answers = self._exchange(MessageType.CTRL, Flag.ACK, asked)
+            family = self._values(CTRL, answers[0]).get("family_id", 0) if answers else 0
+            if not family:
+                raise ControlError(Errno.ENOENT, f"the director doesn't know the family {FAMILY_NAME}")
+            self._family = family
+        return self._exchange(self._family, flags, generic(command, attributes))
+
+    def _exchange(self, kind: int, flags: int, payload: bytes) -> list[Message]:
+        """Send a request and collect its answers up to the acknowledgement or the end of the dump."""
+        self._seq = self._seq + 1 & 0xFFFFFFFF
+        request = Message(kind, Flag.REQUEST | flags, self._seq, 0, payload)
+        answers: list[Message] = []
+        for datagram in self._transport.netlink(request.encode()):
+            for message in messages(datagram):
+                if message.seq != self._seq:
+                    continue
+                if message.type == MessageType.DONE:
+                    return answers
+                if message.type == MessageType.ERROR:
+                    self._judge(message)
+                    return answers
+                if len(message.payload) >= GENERIC_HEADER:
+                    answers.append(message)
+        raise ControlError(Errno.EINVAL, "the director's answer ended too early")
+
+    @staticmethod
+    def _judge(message: Message) -> None:
+        """Raise what a message of type ERROR refuses; return for an acknowledgement."""
+        try:
+            errno, attributes = read_error(message)
+            sentence = decode(ACK, attributes).get("msg", "")
+        except MalformedError as problem:
+            raise ControlError(problem.errno, f"the director's answer: {problem}") from None
+        if errno:
+            known = errno in Errno.__members__.values()
+            raise ControlError(
+                Errno(errno) if known else Errno.EINVAL,
+                sentence or f"the director refused with error {errno}",
+            )

@@ -1,0 +1,200 @@
+"""Bytes and tables of values: messages, their headers, their attributes.
+
+    nlmsghdr    u32 length, u16 type, u16 flags, u32 sequence, u32 portid
+    genlmsghdr  u8 command, u8 version, u16 reserved
+    nlattr      u16 length (with these 4 bytes), u16 type; then data, then zeros up to 4 bytes
+
+Numbers are in the host's byte order unless a table says otherwise. Kernel: `nla_parse_deprecated`, `nla_put`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any, Final
+
+from pyvs.core.errors import Errno
+from pyvs.netlink.attributes import Attribute, Flag, Kind, MessageType, Table
+
+Values = dict[str, Any]
+"""Attributes by name: numbers, text, bytes (binary and nests)."""
+
+_MESSAGE: Final = Struct("=IHHII")
+_GENERIC: Final = Struct("=BBH")
+_ATTRIBUTE: Final = Struct("=HH")
+_ERROR: Final = Struct("=i")
+
+HEADER: Final = _MESSAGE.size
+GENERIC_HEADER: Final = _GENERIC.size
+_TYPE_MASK: Final = 0x3FFF
+"""Without the bits NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
+
+_NUMBERS: Final = {
+    Kind.U8: Struct("=B"),
+    Kind.U16: Struct("=H"),
+    Kind.U32: Struct("=I"),
+    Kind.S32: Struct("=i"),
+    Kind.U64: Struct("=Q"),
+    Kind.BE16: Struct("!H"),
+}
+
+
+class MalformedError(Exception):
+    """An attribute that its table does not allow, with the kernel's errno and a sentence."""
+
+    def __init__(self, errno: Errno, message: str) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+
+@dataclass(slots=True, frozen=True)
+class Message:
+    """One netlink message, its payload still bytes."""
+
+    type: int
+    flags: int
+    seq: int
+    portid: int
+    payload: bytes
+
+    @property
+    def command(self) -> int:
+        """The command of a generic message; the payload must have its header."""
+        return self.payload[0]
+
+    @property
+    def attributes(self) -> bytes:
+        """What follows the generic header."""
+        return self.payload[GENERIC_HEADER:]
+
+    def encode(self) -> bytes:
+        """The message as it goes over the wire."""
+        length = HEADER + len(self.payload)
+        return _MESSAGE.pack(length, self.type, self.flags, self.seq, self.portid) + self.payload
+
+
+def generic(command: int, attributes: bytes = b"", version: int = 1) -> bytes:
+    """The payload of a generic message."""
+    return _GENERIC.pack(command, version, 0) + attributes
+
+
+def messages(data: bytes) -> Iterator[Message]:
+    """The messages of one datagram; stops at the first whose length is impossible. Kernel: `netlink_rcv_skb`."""
+    at = 0
+    while len(data) - at >= HEADER:
+        length, kind, flags, seq, portid = _MESSAGE.unpack_from(data, at)
+        if length < HEADER or length > len(data) - at:
+            return
+        yield Message(kind, flags, seq, portid, data[at + HEADER : at + length])
+        at += length + 3 & ~3
+
+
+def error(request: Message, errno: int, portid: int, sentence: str = "") -> Message:
+    """An acknowledgement (errno 0) or a refusal, which holds the whole request. Kernel: `netlink_ack`."""
+    flags = 0
+    whole = Message(request.type, request.flags, request.seq, request.portid, request.payload).encode()
+    if errno:
+        body = _ERROR.pack(-errno) + whole
+    else:
+        body = _ERROR.pack(0) + whole[:HEADER]
+        flags |= Flag.CAPPED
+    if sentence:
+        flags |= Flag.ACK_TLVS
+        body += bytes(-len(body) % 4) + _attribute(1, sentence.encode("utf-8", "surrogateescape") + b"\0")
+    return Message(MessageType.ERROR, flags, request.seq, portid, body)
+
+
+def read_error(message: Message) -> tuple[int, bytes]:
+    """The errno (0: an acknowledgement) and the attributes of a message of type ERROR.
+
+    Raises MalformedError when it is too short.
+    """
+    payload = message.payload
+    if len(payload) < _ERROR.size + HEADER:
+        raise MalformedError(Errno.EINVAL, "an acknowledgement is too short")
+    (errno,) = _ERROR.unpack_from(payload)
+    if not message.flags & Flag.ACK_TLVS:
+        return -errno, b""
+    (inner,) = _NUMBERS[Kind.U32].unpack_from(payload, _ERROR.size)
+    length = HEADER if message.flags & Flag.CAPPED else inner
+    return -errno, payload[_ERROR.size + (length + 3 & ~3) :]
+
+
+def done(seq: int, portid: int) -> Message:
+    """The end of a dump. Kernel: `netlink_dump_done`."""
+    return Message(MessageType.DONE, Flag.MULTI, seq, portid, _ERROR.pack(0))
+
+
+def _attribute(number: int, data: bytes) -> bytes:
+    length = _ATTRIBUTE.size + len(data)
+    return _ATTRIBUTE.pack(length, number) + data + bytes(-length % 4)
+
+
+def encode(table: Table, values: Mapping[str, Any]) -> bytes:
+    """The attributes in the order given; None is left out. Raises KeyError for a name that the table lacks."""
+    out = bytearray()
+    for name, value in values.items():
+        if value is None:
+            continue
+        row = table.by_name[name]
+        out += _attribute(row.number, _data(row, value))
+    return bytes(out)
+
+
+def nests(number: int, bodies: list[bytes]) -> bytes:
+    """Several nests in a row, numbered from `number`."""
+    return b"".join(_attribute(number + i, body) for i, body in enumerate(bodies))
+
+
+def _data(row: Attribute, value: Any) -> bytes:
+    number = _NUMBERS.get(row.kind)
+    if number is not None:
+        return number.pack(value)
+    if row.kind is Kind.STRING:
+        return str(value).encode("utf-8", "surrogateescape") + b"\0"
+    return bytes(value)
+
+
+def decode(table: Table, data: bytes) -> Values:
+    """The attributes that the table knows, in any order; of a repeated one the last counts.
+
+    Raises MalformedError: ERANGE for one that is too short or too long, EINVAL for a string without end.
+    Kernel: `nla_parse_deprecated`, which skips what it doesn't know and what is left over.
+    """
+    values: Values = {}
+    at = 0
+    while len(data) - at >= _ATTRIBUTE.size:
+        length, number = _ATTRIBUTE.unpack_from(data, at)
+        if length < _ATTRIBUTE.size or length > len(data) - at:
+            break
+        row = table.by_number.get(number & _TYPE_MASK)
+        if row is not None:
+            values[row.name] = _value(table, row, data[at + _ATTRIBUTE.size : at + length])
+        at += length + 3 & ~3
+    return values
+
+
+def _value(table: Table, row: Attribute, data: bytes) -> Any:
+    number = _NUMBERS.get(row.kind)
+    if number is not None:
+        if len(data) < number.size:
+            raise _refuse(Errno.ERANGE, table, row, f"has {len(data)} bytes, {number.size} are needed")
+        return number.unpack_from(data)[0]
+    if row.kind is Kind.STRING:
+        text, end, _ = data[: row.size + 1 if row.size else None].partition(b"\0")
+        if not end:
+            if not data:
+                raise _refuse(Errno.EINVAL, table, row, "is empty")
+            raise _refuse(Errno.EINVAL, table, row, f"has no end within {row.size} bytes")
+        if row.size and len(data) - (data[-1] == 0) > row.size:
+            raise _refuse(Errno.ERANGE, table, row, f"is longer than {row.size} bytes")
+        return text.decode("utf-8", "surrogateescape")
+    if row.kind is Kind.BINARY:
+        if row.size and len(data) > row.size:
+            raise _refuse(Errno.ERANGE, table, row, f"has {len(data)} bytes, at most {row.size} are allowed")
+    elif 0 < len(data) < _ATTRIBUTE.size:
+        raise _refuse(Errno.ERANGE, table, row, f"is a nest of {len(data)} bytes, which holds no attribute")
+    return data
+
+
+def _refuse(errno: Errno, table: Table, row: Attribute, what: str) -> MalformedError:
+    return MalformedError(errno, f"attribute {row.name} ({row.number}) of {table.name} {what}")

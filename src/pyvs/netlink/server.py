@@ -1,0 +1,325 @@
+"""The director's side of the family: a request in, its answers out.
+
+    server = Server(control)
+    for datagram in server.serve(request, portid=1, admin=True, now=now): ...
+
+Answers as the kernel does: refusals by errno with the whole request, acknowledgements only when asked for,
+dumps in datagrams of a page and an end. Kernel: `netlink_rcv_skb`, `genl_rcv_msg`, `ip_vs_genl_set_cmd`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Protocol
+
+from pyvs.core.control.specs import (
+    DaemonSpec,
+    DestKey,
+    DestSpec,
+    DestView,
+    ServiceKey,
+    ServiceSpec,
+    ServiceView,
+    Timeouts,
+)
+from pyvs.core.errors import ControlError, Errno
+from pyvs.core.flags import FWD_MASK, Forward, SyncState
+from pyvs.netlink import messages as m
+from pyvs.netlink.attributes import (
+    CTRL,
+    CTRL_OP,
+    FAMILY_NAME,
+    FAMILY_VERSION,
+    INFO,
+    OPERATIONS,
+    TOP,
+    Command,
+    CtrlCommand,
+    Flag,
+    MessageType,
+    OpFlag,
+)
+from pyvs.netlink.codec import (
+    GENERIC_HEADER,
+    MalformedError,
+    Message,
+    Values,
+    decode,
+    done,
+    encode,
+    error,
+    generic,
+    messages,
+    nests,
+)
+
+FAMILY_ID: Final = 0x1A
+"""Ours to choose: whoever wants to speak to us asks for it by GETFAMILY."""
+PAGE: Final = 3776
+"""What the kernel puts into one datagram of a dump. Kernel: `NLMSG_GOODSIZE`."""
+
+
+class Verbs(Protocol):
+    """What the server needs of `pyvs.core.control.Control`."""
+
+    def new_service(self, spec: ServiceSpec, now: float) -> None: ...  # noqa: D102
+    def set_service(self, spec: ServiceSpec, now: float) -> None: ...  # noqa: D102
+    def del_service(self, key: ServiceKey, now: float) -> None: ...  # noqa: D102
+    def get_service(self, key: ServiceKey) -> ServiceView: ...  # noqa: D102
+    def get_services(self) -> list[ServiceView]: ...  # noqa: D102
+    def new_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None: ...  # noqa: D102
+    def set_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None: ...  # noqa: D102
+    def del_dest(self, key: ServiceKey, dest: DestKey, now: float) -> None: ...  # noqa: D102
+    def get_dests(self, key: ServiceKey) -> list[DestView]: ...  # noqa: D102
+    def new_daemon(self, spec: DaemonSpec, now: float) -> None: ...  # noqa: D102
+    def del_daemon(self, state: SyncState, now: float) -> None: ...  # noqa: D102
+    def get_daemons(self) -> list[DaemonSpec]: ...  # noqa: D102
+    def set_config(self, timeouts: Timeouts, now: float) -> None: ...  # noqa: D102
+    def get_config(self) -> Timeouts: ...  # noqa: D102
+    def get_info(self) -> tuple[int, int]: ...  # noqa: D102
+    def zero(self, key: ServiceKey | None, now: float) -> None: ...  # noqa: D102
+    def flush(self, now: float) -> None: ...  # noqa: D102
+    def sysctl_names(self) -> list[str]: ...  # noqa: D102
+    def sysctl_read(self, name: str) -> str: ...  # noqa: D102
+    def sysctl_write(self, name: str, text: str, now: float) -> None: ...  # noqa: D102
+    def proc(self, name: str) -> str: ...  # noqa: D102
+
+
+Answer = tuple[Command, bytes]
+"""Command and attributes of an answer."""
+Do = Callable[[Verbs, Values, float], Answer | None]
+Dump = Callable[[Verbs, bytes], Iterable[Answer]]
+
+
+# Commands that change something
+
+
+def _new_service(control: Verbs, top: Values, now: float) -> None:
+    control.new_service(m.read_service(top), now)
+
+
+def _set_service(control: Verbs, top: Values, now: float) -> None:
+    control.set_service(m.read_service(top), now)
+
+
+def _del_service(control: Verbs, top: Values, now: float) -> None:
+    control.del_service(m.read_service_key(top), now)
+
+
+def _dest_of(control: Verbs, top: Values, *, full: bool) -> tuple[ServiceKey, DestSpec]:
+    """The service, which must exist before anything is said about its destination; then that."""
+    key = m.read_service_key(top)
+    control.get_service(key)
+    spec = m.read_dest(top, key.af, full=full)
+    if full and spec.key.af != key.af:
+        if control.get_daemons():
+            raise ControlError(Errno.EINVAL, "synchronisation cannot carry servers of another address family")
+        if spec.forward & FWD_MASK != Forward.TUNNEL:
+            raise ControlError(Errno.EINVAL, "a server of another address family needs a tunnel")
+    return key, spec
+
+
+def _new_dest(control: Verbs, top: Values, now: float) -> None:
+    control.new_dest(*_dest_of(control, top, full=True), now)
+
+
+def _set_dest(control: Verbs, top: Values, now: float) -> None:
+    control.set_dest(*_dest_of(control, top, full=True), now)
+
+
+def _del_dest(control: Verbs, top: Values, now: float) -> None:
+    key, spec = _dest_of(control, top, full=False)
+    control.del_dest(key, spec.key, now)
+
+
+def _new_daemon(control: Verbs, top: Values, now: float) -> None:
+    control.new_daemon(m.read_daemon(top), now)
+
+
+def _del_daemon(control: Verbs, top: Values, now: float) -> None:
+    control.del_daemon(m.read_daemon_state(top), now)
+
+
+def _set_config(control: Verbs, top: Values, now: float) -> None:
+    control.set_config(m.read_timeouts(top), now)
+
+
+def _zero(control: Verbs, top: Values, now: float) -> None:
+    control.zero(m.read_service_key(top) if "service" in top else None, now)
+
+
+def _flush(control: Verbs, top: Values, now: float) -> None:
+    control.flush(now)
+
+
+# Commands that ask
+
+
+def _get_service(control: Verbs, top: Values, now: float) -> Answer:
+    view = control.get_service(m.read_service_key(top))
+    return Command.NEW_SERVICE, m.write_service_view(view)
+
+
+def _get_config(control: Verbs, top: Values, now: float) -> Answer:
+    return Command.SET_CONFIG, m.write_timeouts(control.get_config())
+
+
+def _get_info(control: Verbs, top: Values, now: float) -> Answer:
+    version, size = control.get_info()
+    return Command.SET_INFO, encode(INFO, {"version": version, "conn_tab_size": size})
+
+
+def _dump_services(control: Verbs, attributes: bytes) -> Iterator[Answer]:
+    for view in control.get_services():
+        yield Command.NEW_SERVICE, m.write_service_view(view)
+
+
+def _dump_dests(control: Verbs, attributes: bytes) -> Iterator[Answer]:
+    """Nothing, rather than a refusal, when the service is missing or malformed."""
+    try:
+        key = m.read_service_key(decode(TOP, attributes))
+        views = control.get_dests(key)
+    except (ControlError, MalformedError):
+        return
+    for view in views:
+        yield Command.NEW_DEST, m.write_dest_view(view, key.af)
+
+
+def _dump_daemons(control: Verbs, attributes: bytes) -> Iterator[Answer]:
+    for spec in control.get_daemons():
+        yield Command.NEW_DAEMON, m.write_daemon(spec, answer=True)
+
+
+DO: Final[dict[Command, Do]] = {
+    Command.NEW_SERVICE: _new_service,
+    Command.SET_SERVICE: _set_service,
+    Command.DEL_SERVICE: _del_service,
+    Command.GET_SERVICE: _get_service,
+    Command.NEW_DEST: _new_dest,
+    Command.SET_DEST: _set_dest,
+    Command.DEL_DEST: _del_dest,
+    Command.NEW_DAEMON: _new_daemon,
+    Command.DEL_DAEMON: _del_daemon,
+    Command.SET_CONFIG: _set_config,
+    Command.GET_CONFIG: _get_config,
+    Command.GET_INFO: _get_info,
+    Command.ZERO: _zero,
+    Command.FLUSH: _flush,
+}
+
+DUMPS: Final[dict[Command, Dump]] = {
+    Command.GET_SERVICE: _dump_services,
+    Command.GET_DEST: _dump_dests,
+    Command.GET_DAEMON: _dump_daemons,
+}
+
+
+class Server:
+    """Answers requests to the family "IPVS", and to the family that knows the families."""
+
+    def __init__(self, control: Verbs, *, family_id: int = FAMILY_ID) -> None:
+        self.control = control
+        self.family_id = family_id
+
+    def serve(
+        self, request: bytes, *, portid: int, admin: bool, now: float, extack: bool = False
+    ) -> list[bytes]:
+        """The datagrams that answer one datagram; never raises, whatever the bytes.
+
+        `portid` is that of the requesting socket, `admin` whether it may administer this network; with `extack` a
+        refusal says why in a sentence.
+        """
+        out: list[bytes] = []
+        for message in messages(request):
+            if message.type < MessageType.MIN or not message.flags & Flag.REQUEST:
+                if message.flags & Flag.ACK:
+                    out.append(error(message, 0, portid).encode())
+                continue
+            try:
+                dumped = self._message(message, portid, admin, now, out)
+            except (ControlError, MalformedError) as refusal:
+                sentence = str(refusal) if extack else ""
+                out.append(error(message, refusal.errno, portid, sentence).encode())
+            else:
+                if message.flags & Flag.ACK and not dumped:
+                    out.append(error(message, 0, portid).encode())
+        return out
+
+    def _message(self, message: Message, portid: int, admin: bool, now: float, out: list[bytes]) -> bool:
+        """Serve one request; True if it was a dump, which is not acknowledged. Kernel: `genl_rcv_msg`."""
+        if message.type not in (MessageType.CTRL, self.family_id):
+            raise ControlError(Errno.ENOENT, f"there is no family {message.type}")
+        if len(message.payload) < GENERIC_HEADER:
+            raise ControlError(Errno.EINVAL, "the message has no generic header")
+        if message.type == MessageType.CTRL:
+            return self._family(message, portid, out)
+        command = message.command
+        dump = message.flags & Flag.DUMP == Flag.DUMP
+        how = OPERATIONS[Command(command)] if command in OPERATIONS else OpFlag(0)
+        if not how & (OpFlag.DUMP | OpFlag.DO):
+            raise ControlError(Errno.EOPNOTSUPP, f"there is no command {command}")
+        if not admin:
+            raise ControlError(Errno.EPERM, "this needs the right to administer the network")
+        if not how & (OpFlag.DUMP if dump else OpFlag.DO):
+            asked = "as a dump" if dump else "but as a dump"
+            raise ControlError(Errno.EOPNOTSUPP, f"{Command(command).name} cannot be asked {asked}")
+        if dump:
+            out.extend(self._dump(message, DUMPS[Command(command)](self.control, message.attributes), portid))
+            return True
+        answer = DO[Command(command)](self.control, decode(TOP, message.attributes), now)
+        if answer is not None:
+            out.append(self._answer(message, answer, portid, 0).encode())
+        return False
+
+    def _answer(self, request: Message, answer: Answer, portid: int, flags: int) -> Message:
+        command, attributes = answer
+        payload = generic(command, attributes, FAMILY_VERSION)
+        return Message(self.family_id, flags, request.seq, portid, payload)
+
+    def _dump(self, request: Message, answers: Iterable[Answer], portid: int) -> Iterator[bytes]:
+        """Datagrams of at most a page, then the end in one of its own. Kernel: `netlink_dump`."""
+        page = bytearray()
+        for answer in answers:
+            part = self._answer(request, answer, portid, Flag.MULTI).encode()
+            if page and len(page) + len(part) > PAGE:
+                yield bytes(page)
+                page.clear()
+            page += part
+        if page:
+            yield bytes(page)
+        yield done(request.seq, portid).encode()
+
+    def _family(self, message: Message, portid: int, out: list[bytes]) -> bool:
+        """Who is "IPVS"? Kernel: `ctrl_getfamily`, `ctrl_dumpfamily`."""
+        if message.command != CtrlCommand.GETFAMILY:
+            raise ControlError(Errno.EOPNOTSUPP, f"there is no command {message.command} of this family")
+        dump = message.flags & Flag.DUMP == Flag.DUMP
+        if not dump:
+            asked = decode(CTRL, message.attributes)
+            if "family_name" not in asked and "family_id" not in asked:
+                raise ControlError(Errno.EINVAL, "neither the family's name nor its number is given")
+            if asked.get("family_name", FAMILY_NAME) != FAMILY_NAME or (
+                "family_name" not in asked and asked["family_id"] != self.family_id
+            ):
+                raise ControlError(
+                    Errno.ENOENT, f"there is no such family: only {FAMILY_NAME} is served here"
+                )
+        ops = nests(
+            1,
+            [
+                encode(CTRL_OP, {"id": command, "flags": flags})
+                for command, flags in sorted(OPERATIONS.items(), key=lambda item: item[0])
+            ],
+        )
+        values = {
+            "family_name": FAMILY_NAME,
+            "family_id": self.family_id,
+            "version": FAMILY_VERSION,
+            "hdrsize": 0,
+            "maxattr": max(TOP.by_number),
+            "ops": ops,
+        }
+        payload = generic(CtrlCommand.NEWFAMILY, encode(CTRL, values), version=2)
+        flags = Flag.MULTI if dump else 0
+        out.append(Message(MessageType.CTRL, flags, message.seq, portid, payload).encode())
+        if dump:
+            out.append(done(message.seq, portid).encode())
+        return dump

@@ -1,0 +1,71 @@
+"""How a client reaches a director: directly in one process, or over a UNIX socket (`unix.py`)."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from pyvs.netlink.server import Server
+
+
+class Transport(Protocol):
+    """Carries requests to a director."""
+
+    def netlink(self, request: bytes) -> Iterator[bytes]:
+        """Send a datagram; its answers, a datagram each. Raises ControlError when the director is away."""
+        ...
+
+    def proc(self, name: str) -> str:
+        """The text of /proc/net/NAME. Raises ControlError."""
+        ...
+
+    def sysctl_names(self) -> list[str]:
+        """The names of all sysctls net.ipv4.vs.NAME."""
+        ...
+
+    def sysctl_read(self, name: str) -> str:
+        """The text of a sysctl. Raises ControlError ENOENT."""
+        ...
+
+    def sysctl_write(self, name: str, text: str) -> None:
+        """Set a sysctl. Raises ControlError ENOENT, EINVAL, EPERM."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
+class DirectTransport:
+    """In memory, to a server in the same process; every request passes through the codec all the same.
+
+    `clock` says the time at which a request is served.
+    """
+
+    def __init__(self, server: Server, clock: Callable[[], float], *, portid: int = 1) -> None:
+        self._server = server
+        self._clock = clock
+        self._portid = portid
+
+    def netlink(self, request: bytes) -> Iterator[bytes]:
+        """Send a datagram; its answers, a datagram each."""
+        return iter(
+            self._server.serve(request, portid=self._portid, admin=True, now=self._clock(), extack=True)
+        )
+
+    def proc(self, name: str) -> str:
+        """The text of /proc/net/NAME. Raises ControlError."""
+        return self._server.control.proc(name)
+
+    def sysctl_names(self) -> list[str]:
+        """The names of all sysctls net.ipv4.vs.NAME."""
+        return self._server.control.sysctl_names()
+
+    def sysctl_read(self, name: str) -> str:
+        """The text of a sysctl. Raises ControlError ENOENT."""
+        return self._server.control.sysctl_read(name)
+
+    def sysctl_write(self, name: str, text: str) -> None:
+        """Set a sysctl. Raises ControlError ENOENT, EINVAL."""
+        self._server.control.sysctl_write(name, text, self._clock())
+
+    def close(self) -> None:
+        """Nothing to end."""
