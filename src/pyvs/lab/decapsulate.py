@@ -1,0 +1,77 @@
+"""The tunnel's end on a real server, for kernels without tunnel devices.
+
+    python -m pyvs.lab.decapsulate INTERFACE
+
+takes IP in IP (protocols 4 and 41, in IPv4 and in IPv6) from raw sockets, takes the outer header off and
+sends what is inside to INTERFACE's own stack: INTERFACE is one end of a veth pair whose other end is
+INTERFACE-in, and a frame that is sent there arrives here. So it needs neither /dev/net/tun nor a module.
+"""
+
+import contextlib
+import selectors
+import socket
+import struct
+import sys
+from typing import Final
+
+INNER: Final = {socket.IPPROTO_IPIP: 0x0800, socket.IPPROTO_IPV6: 0x86DD}
+"""What is inside, as an Ethernet type, by the outer header's protocol."""
+
+_SOURCE: Final = bytes.fromhex("020000000001")
+
+
+def inner_packet(data: bytes, outer_family: int) -> bytes | None:
+    """The packet inside what a raw socket gives (IPv4 with its outer header, IPv6 without), or None."""
+    if outer_family == socket.AF_INET:
+        length = (data[0] & 0x0F) * 4 if data else 0
+        if length < 20:
+            return None
+        data = data[length:]
+    if len(data) >= 20 and data[0] >> 4 == 4:
+        return data[: int.from_bytes(data[2:4], "big")]
+    if len(data) >= 40 and data[0] >> 4 == 6:
+        return data[: 40 + int.from_bytes(data[4:6], "big")]
+    return None
+
+
+def frame(destination: bytes, packet: bytes) -> bytes:
+    """An Ethernet frame for the interface with this hardware address."""
+    kind = INNER[socket.IPPROTO_IPIP if packet[0] >> 4 == 4 else socket.IPPROTO_IPV6]
+    return struct.pack("!6s6sH", destination, _SOURCE, kind) + packet
+
+
+class Decapsulator:
+    """Raw sockets on one side, a veth's far end on the other."""
+
+    def __init__(self, interface: str) -> None:
+        """Listens at once.
+
+        Raises OSError without the privilege, or when INTERFACE-in isn't there.
+        """
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as near:
+            near.bind((interface, 0))
+            self.hardware: bytes = near.getsockname()[4]
+        self.out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self.out.bind((f"{interface}-in", 0))
+        self.selector = selectors.DefaultSelector()
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for protocol in INNER:
+                with contextlib.suppress(OSError):
+                    tunnel = socket.socket(family, socket.SOCK_RAW, protocol)
+                    tunnel.setblocking(False)
+                    self.selector.register(tunnel, selectors.EVENT_READ, family)
+
+    def serve(self) -> None:
+        """Take packets out of their tunnels until the process is ended."""
+        while True:
+            for key, _ in self.selector.select():
+                tunnel = key.fileobj
+                assert isinstance(tunnel, socket.socket)
+                with contextlib.suppress(OSError):
+                    packet = inner_packet(tunnel.recv(65535), key.data)
+                    if packet:
+                        self.out.send(frame(self.hardware, packet))
+
+
+if __name__ == "__main__":
+    Decapsulator(sys.argv[1]).serve()
