@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from pyvs.core import defense
 from pyvs.core.command import Command
 from pyvs.core.connections.table import ConnectionTable
+from pyvs.core.defense import Defense
 from pyvs.core.differences import OURS, Differences
 from pyvs.core.environment import Environment
 from pyvs.core.reasons import Reason
 from pyvs.core.schedulers import SCHEDULERS
 from pyvs.core.schedulers.scheduler import Scheduler
 from pyvs.core.services.registry import Registry
+from pyvs.core.services.trash import Trash
+from pyvs.core.stats import estimator
 from pyvs.core.stats.counters import Counters
 from pyvs.core.sysctl.table import Sysctl
 from pyvs.core.timers import Wheel
@@ -53,6 +57,16 @@ class Namespace:
         self.connections = ConnectionTable()
         self.timers = Wheel()
         self.services = Registry()
+        self.trash = Trash()
+        """Removed destinations that still have connections."""
+        self.defense = Defense()
+        """What is dropped while memory is short."""
+        self.expire_nodest_at: float | None = None
+        """When to end the connections of removed destinations (sysctl expire_nodest_conn)."""
+        self.next_estimate = now + estimator.PERIOD
+        self.next_defense = now + defense.PERIOD
+        self.sync: Any = None
+        """The synchronisation daemons: start(spec), stop(role), configs(); see `core.sync`."""
         self.stats = Counters()
         """Of everything. Kernel: `tot_stats`."""
         self.schedulers: dict[str, type[Scheduler]] = {**SCHEDULERS, **(schedulers or {})}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pyvs.core.flags import Family, Forward, Proto, ServiceFlag, TunType
+from pyvs.core.persistence.engine import PersistenceEngine
 from pyvs.core.services.destination import Destination
 from pyvs.core.services.service import Service
 
@@ -33,6 +34,10 @@ class Registry:
         """Kernel: `nullsvc_counter`."""
         self.families: dict[int, int] = {}
         """How many services of each family: hooks are registered while there are any."""
+        self.mixed = 0
+        """Destinations of another family than their service. Kernel: `mixed_address_family_dests`."""
+        self.conn_out_services = 0
+        """Services whose persistence engine lets servers begin connections. Kernel: `conn_out_counter`."""
 
     def __len__(self) -> int:
         return len(self._by_address) + len(self._by_mark)
@@ -81,6 +86,7 @@ class Registry:
             self.ftp_services += service.port == FTP_PORT
             self.port_zero_services += service.port == 0
         self.families[service.af] = self.families.get(service.af, 0) + 1
+        self.conn_out_services += _has_conn_out(service.pe)
 
     def remove(self, service: Service) -> None:
         """Unhash it. Kernel: `ip_vs_svc_unhash`."""
@@ -92,6 +98,12 @@ class Registry:
             self.ftp_services -= service.port == FTP_PORT
             self.port_zero_services -= service.port == 0
         self.families[service.af] -= 1
+        self.conn_out_services -= _has_conn_out(service.pe)
+
+    def set_pe(self, service: Service, pe: PersistenceEngine | None) -> None:
+        """Give a service another persistence engine, or none."""
+        self.conn_out_services += _has_conn_out(pe) - _has_conn_out(service.pe)
+        service.pe = pe
 
     # ---- servers -----------------------------------------------------------
 
@@ -124,6 +136,10 @@ class Registry:
             if destination.forward == Forward.TUNNEL:
                 return destination
         return None
+
+
+def _has_conn_out(pe: PersistenceEngine | None) -> bool:
+    return pe is not None and type(pe).begin_from_server is not PersistenceEngine.begin_from_server
 
 
 def _place(destination: Destination) -> ServerPlace | None:

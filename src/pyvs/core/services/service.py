@@ -60,6 +60,11 @@ class Service:
         """A client stays with its server."""
         return bool(self.flags & ServiceFlag.PERSISTENT)
 
+    @property
+    def one_packet(self) -> bool:
+        """Each packet is scheduled by itself (UDP)."""
+        return bool(self.flags & ServiceFlag.ONEPACKET)
+
     def __str__(self) -> str:
         return (
             f"service FWM {self.fwmark}"

@@ -6,7 +6,7 @@ also where the kernel counts jiffies.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
@@ -111,6 +111,11 @@ class Sysctl:
     def names(cls) -> list[str]:
         """All knobs, sorted."""
         return sorted(f.name for f in fields(cls) if f.name != "extra")
+
+    def bring(self, settings: Mapping[str, int]) -> None:
+        """Add the knobs of a scheduler that is used for the first time; they stay, with their values."""
+        for name, default in settings.items():
+            self.extra.setdefault(name, default)
 
     def read(self, name: str) -> str:
         """The text of a knob's file. Raises ControlError(ENOENT)."""

@@ -1,0 +1,176 @@
+"""The verbs on services: add, edit, remove, show. Kernel: `ip_vs_add_service` and those after it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pyvs.core.control.destinations import put_into_trash
+from pyvs.core.control.specs import ServiceKey, ServiceSpec, ServiceView
+from pyvs.core.errors import ControlError, Errno
+from pyvs.core.flags import Family, Proto, ServiceFlag
+from pyvs.core.namespace import Namespace
+from pyvs.core.persistence import ENGINES
+from pyvs.core.persistence.engine import PersistenceEngine
+from pyvs.core.schedulers.scheduler import Scheduler
+from pyvs.core.services.service import Service
+from pyvs.core.stats import estimator
+
+NO_SCHEDULER: Final = "none"
+ADDRESS_LENGTH: Final = {Family.INET: 4, Family.INET6: 16}
+LONGEST_PREFIX: Final = 128
+
+
+def check_key(key: ServiceKey) -> None:
+    """Refuse a key that can't name a service. Raises ControlError: EAFNOSUPPORT, EINVAL."""
+    if key.af not in ADDRESS_LENGTH:
+        raise ControlError(
+            Errno.EAFNOSUPPORT, f"address family {int(key.af)} of the service: give IPv4 or IPv6"
+        )
+    if key.fwmark:
+        return
+    if len(key.addr) != ADDRESS_LENGTH[key.af]:
+        raise ControlError(
+            Errno.EINVAL,
+            f"the service's address {key.addr.hex()} has {len(key.addr)} bytes: "
+            f"an address of its family has {ADDRESS_LENGTH[key.af]}",
+        )
+
+
+def look_up(ns: Namespace, key: ServiceKey) -> Service | None:
+    """The service that a key names exactly. Raises ControlError when the key can't name one."""
+    check_key(key)
+    return ns.services.exact(key.af, key.protocol, key.addr, key.port, key.fwmark)
+
+
+def find(ns: Namespace, key: ServiceKey) -> Service:
+    """The same, but one that is not there is refused: ESRCH."""
+    service = look_up(ns, key)
+    if service is None:
+        raise ControlError(Errno.ESRCH, f"there is no service {key}: add it first")
+    return service
+
+
+def new(ns: Namespace, spec: ServiceSpec) -> None:
+    """Add a service. Raises ControlError: EEXIST, ENOENT, EINVAL. Kernel: `ip_vs_add_service`."""
+    key = spec.key
+    if look_up(ns, key) is not None:
+        raise ControlError(Errno.EEXIST, f"service {key} exists: edit it instead")
+    scheduler = _scheduler(ns, spec)
+    pe = _persistence_engine(ns, spec)
+    _check_netmask(spec)
+    if key.fwmark:
+        service = Service(Family(key.af), Proto.TCP, bytes(ADDRESS_LENGTH[key.af]), 0, key.fwmark)
+    else:
+        service = Service(Family(key.af), key.protocol, key.addr, key.port, 0)
+    service.flags = ServiceFlag(spec.flags & spec.flags_mask) & ~ServiceFlag.HASHED
+    service.timeout = spec.timeout
+    service.netmask = spec.netmask
+    service.pe = pe
+    _bind_scheduler(ns, service, scheduler)
+    ns.services.add(service)
+
+
+def edit(ns: Namespace, spec: ServiceSpec) -> None:
+    """Change a service. Raises ControlError: ESRCH, ENOENT, EINVAL. Kernel: `ip_vs_edit_service`.
+
+    Differs: a scheduler that refuses the service leaves the old one in place; the kernel leaves none.
+    """
+    service = find(ns, spec.key)
+    scheduler = _scheduler(ns, spec)
+    pe = _persistence_engine(ns, spec)
+    _check_netmask(spec)
+    if spec.scheduler != service.scheduler_name:
+        _bind_scheduler(ns, service, scheduler)
+    flags = (service.flags & ~spec.flags_mask) | (spec.flags & spec.flags_mask)
+    service.flags = ServiceFlag(flags) | ServiceFlag.HASHED
+    service.timeout = spec.timeout
+    service.netmask = spec.netmask
+    ns.services.set_pe(service, pe)
+
+
+def delete(ns: Namespace, service: Service) -> None:
+    """Remove a service and its destinations. Kernel: `ip_vs_unlink_service`."""
+    ns.services.remove(service)
+    service.scheduler = None
+    # Newest first out, as the kernel walks the list; no scheduler is told, for there is none any more.
+    for destination in list(service.destinations):
+        put_into_trash(ns, service, destination)
+
+
+def flush(ns: Namespace) -> None:
+    """Remove all services. Kernel: `ip_vs_flush`."""
+    for service in ns.services:
+        delete(ns, service)
+
+
+def zero(service: Service) -> None:
+    """Show the counters of a service and its destinations from zero. Kernel: `ip_vs_zero_service`."""
+    for destination in service.destinations:
+        estimator.zero(destination.stats)
+    estimator.zero(service.stats)
+
+
+def zero_all(ns: Namespace) -> None:
+    """Show all counters from zero. Kernel: `ip_vs_zero_all`."""
+    for service in ns.services:
+        zero(service)
+    estimator.zero(ns.stats)
+
+
+def view(service: Service) -> ServiceView:
+    """What GET_SERVICE answers of it. Kernel: `ip_vs_genl_fill_service`."""
+    return ServiceView(
+        ServiceSpec(
+            ServiceKey(service.af, service.protocol, service.addr, service.port, service.fwmark),
+            scheduler=service.scheduler_name,
+            flags=int(service.flags),
+            flags_mask=0xFFFFFFFF,
+            timeout=service.timeout,
+            netmask=service.netmask,
+            pe="" if service.pe is None else service.pe.name,
+        ),
+        len(service.destinations),
+        estimator.totals(service.stats),
+        estimator.rates(service.stats),
+    )
+
+
+def _scheduler(ns: Namespace, spec: ServiceSpec) -> type[Scheduler] | None:
+    """The scheduler that a specification names, None for `none`."""
+    if spec.scheduler == NO_SCHEDULER:
+        return None
+    if spec.scheduler not in ns.schedulers:
+        raise ControlError(
+            Errno.ENOENT,
+            f"service {spec.key}: there is no scheduler {spec.scheduler!r}: "
+            f"take one of {', '.join(sorted(ns.schedulers))}",
+        )
+    return ns.schedulers[spec.scheduler]
+
+
+def _persistence_engine(ns: Namespace, spec: ServiceSpec) -> PersistenceEngine | None:
+    if not spec.pe:
+        return None
+    if spec.pe not in ENGINES:
+        raise ControlError(
+            Errno.ENOENT,
+            f"service {spec.key}: there is no persistence engine {spec.pe!r}: "
+            f"take one of {', '.join(sorted(ENGINES))}",
+        )
+    return ENGINES[spec.pe]
+
+
+def _check_netmask(spec: ServiceSpec) -> None:
+    if spec.key.af == Family.INET6 and not 1 <= spec.netmask <= LONGEST_PREFIX:
+        raise ControlError(
+            Errno.EINVAL,
+            f"service {spec.key}: prefix length {spec.netmask}: give 1 to {LONGEST_PREFIX}",
+        )
+
+
+def _bind_scheduler(ns: Namespace, service: Service, scheduler: type[Scheduler] | None) -> None:
+    """Let another scheduler serve; the first use of one brings its knobs. Kernel: `ip_vs_bind_scheduler`."""
+    if scheduler is not None:
+        ns.sysctl.bring(scheduler.settings)
+    service.scheduler = None if scheduler is None else scheduler(service, ns)
+    service.scheduler_name = NO_SCHEDULER if scheduler is None else scheduler.name
