@@ -1,0 +1,44 @@
+"""What goes on without packets: the defence every second, the estimator every two, the trash every minute.
+
+The engine asks `next_time` and calls `handle` then; connections have timers of their own.
+"""
+
+from __future__ import annotations
+
+from pyvs.core import defense, drop_entry
+from pyvs.core.connections.expiry import expire_nodest
+from pyvs.core.namespace import Namespace
+from pyvs.core.stats import estimator
+
+
+def next_time(ns: Namespace) -> float:
+    """When to call `handle` next."""
+    time = min(ns.next_defense, ns.next_estimate)
+    if ns.trash.next_time is not None:
+        time = min(time, ns.trash.next_time)
+    if ns.expire_nodest_at is not None:
+        time = min(time, ns.expire_nodest_at)
+    return time
+
+
+def handle(ns: Namespace) -> None:
+    """Do what is due at `ns.now`; runs that were missed are not made up for."""
+    now = ns.now
+    if ns.expire_nodest_at is not None and now >= ns.expire_nodest_at:
+        ns.expire_nodest_at = None
+        expire_nodest(ns)
+    if now >= ns.next_defense:
+        ns.next_defense = _following(ns.next_defense, defense.PERIOD, now)
+        defense.update(ns)
+        if ns.defense.drop_entries:
+            drop_entry.handle(ns)
+    if now >= ns.next_estimate:
+        ns.next_estimate = _following(ns.next_estimate, estimator.PERIOD, now)
+        estimator.handle(ns)
+    if ns.trash.next_time is not None and now >= ns.trash.next_time:
+        ns.trash.sweep(now)
+
+
+def _following(last: float, period: float, now: float) -> float:
+    """The first of the times `last`, `last` + `period` and so on that is later than now."""
+    return last + period * (int((now - last) / period) + 1)
