@@ -36,7 +36,7 @@ class ServiceSpec:
 
     key: ServiceKey
     scheduler: str = "wlc"
-    """`none` or empty for none."""
+    """`none` for none."""
     flags: int = 0
     flags_mask: int = 0xFFFFFFFF
     """Which flags `flags` sets; the others stay."""

@@ -6,6 +6,7 @@ also where the kernel counts jiffies.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
@@ -14,25 +15,50 @@ from pyvs.core.errors import ControlError, Errno
 
 INT_MAX: Final = 0x7FFFFFFF
 
-Parser = Callable[[str, str], Any]
+LONG_MAX: Final = 0xFFFFFFFFFFFFFFFF
+
+JIFFIES: Final = INT_MAX // 100
+"""Most seconds of a time: the kernel counts them in hundredths."""
+
+DIGITS: Final = 20
+"""Longest number that is read. Kernel: `TMPBUFLEN`."""
+
+_NUMBER: Final = re.compile(r"\s*(-?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)(?=[ \t\n]|$)", re.ASCII)
+
+Parser = Callable[[str, str, Any], Any]
+"""Name of the knob, text, present value; the new value. Raises ControlError."""
 
 
 def _refuse(name: str, text: str, expected: str) -> ControlError:
     return ControlError(Errno.EINVAL, f"net.ipv4.vs.{name} = {text.strip()!r}: expected {expected}")
 
 
-def _whole(name: str, text: str) -> int:
-    try:
-        return int(text.strip(), 0)
-    except ValueError:
-        raise _refuse(name, text, "a whole number") from None
+def _numbers(name: str, text: str, most: int) -> list[int]:
+    """One number or several, decimal, 0x hexadecimal or 0 octal; what stands behind the last is not looked at.
+
+    Kernel: `__do_proc_dointvec`, `proc_get_long`.
+    """
+    values: list[int] = []
+    at = 0
+    while len(values) < most and text[at:].strip():
+        match = _NUMBER.match(text, at)
+        if match is None or len(match[1]) + len(match[2]) > DIGITS:
+            break
+        digits = match[2]
+        base = 16 if digits[:2] in ("0x", "0X") else 8 if digits[0] == "0" else 10
+        values.append(-int(digits, base) if match[1] else int(digits, base))
+        at = match.end()
+    else:
+        if values:
+            return values
+    raise _refuse(name, text, "a whole number" if most == 1 else f"up to {most} whole numbers")
 
 
 def number(low: int = -INT_MAX - 1, high: int = INT_MAX) -> Parser:
-    """Takes a whole number from low to high."""
+    """Takes a whole number from low to high. Kernel: `proc_dointvec_minmax`."""
 
-    def parse(name: str, text: str) -> int:
-        value = _whole(name, text)
+    def parse(name: str, text: str, present: int) -> int:
+        value = _numbers(name, text, 1)[0]
         if not low <= value <= high:
             raise _refuse(name, text, f"a number from {low} to {high}")
         return value
@@ -40,26 +66,24 @@ def number(low: int = -INT_MAX - 1, high: int = INT_MAX) -> Parser:
     return parse
 
 
-def power_of_two(name: str, text: str) -> int:
+seconds: Final = number(-JIFFIES, JIFFIES)
+"""Takes a time. Kernel: `proc_dointvec_jiffies`."""
+
+
+def power_of_two(name: str, text: str, present: int) -> int:
     """Takes 1, 2, 4 and so on. Kernel: `proc_do_sync_ports`."""
-    value = _whole(name, text)
-    if value < 1 or value & (value - 1):
+    value = _numbers(name, text, 1)[0]
+    if not 1 <= value <= INT_MAX or value & (value - 1):
         raise _refuse(name, text, "a power of two")
     return value
 
 
-def threshold(name: str, text: str) -> tuple[int, int]:
-    """Takes `N PERIOD`. Kernel: `proc_do_sync_threshold`."""
-    words = text.split()
-    values = [_whole(name, word) for word in words]
-    if len(values) != 2 or values[0] < 0 or values[1] < 0 or (values[0] >= values[1] and values[1] != 0):
+def threshold(name: str, text: str, present: tuple[int, int]) -> tuple[int, int]:
+    """Takes `N PERIOD`, or N alone: then the period stays. Kernel: `proc_do_sync_threshold`."""
+    at, period = (*_numbers(name, text, 2), present[1])[:2]
+    if not 0 <= at <= INT_MAX or not 0 <= period <= INT_MAX or (period and at >= period):
         raise _refuse(name, text, "two numbers, the first smaller than the second, or the second 0")
-    return values[0], values[1]
-
-
-def line(name: str, text: str) -> str:
-    """Takes text."""
-    return text.strip()
+    return at, period
 
 
 def _knob(default: Any, parse: Parser, about: str) -> Any:
@@ -96,12 +120,10 @@ class Sysctl:
     snat_reroute: int = _knob(1, number(), "look up the route of replies again after rewriting")
     sync_persist_mode: int = _knob(0, number(), "1: synchronise templates, not their connections")
     sync_ports: int = _knob(1, power_of_two, "number of ports that synchronisation uses")
-    sync_qlen_max: int = _knob(3900, number(0), "most synchronisation messages that wait")
-    sync_refresh_period: int = _knob(
-        0, number(0), "seconds in which an unchanged connection is not sent again"
-    )
+    sync_qlen_max: int = _knob(3900, number(0, LONG_MAX), "most synchronisation messages that wait")
+    sync_refresh_period: int = _knob(0, seconds, "seconds in which an unchanged connection is not sent again")
     sync_retries: int = _knob(0, number(0, 3), "repetitions within the refresh period")
-    sync_sock_size: int = _knob(0, number(0), "socket buffer of synchronisation; 0: the system's")
+    sync_sock_size: int = _knob(0, number(), "socket buffer of synchronisation; 0: the system's")
     sync_threshold: tuple[int, int] = _knob((3, 50), threshold, "packet N of every PERIOD is synchronised")
     sync_version: int = _knob(1, number(0, 1), "format of synchronisation messages")
     extra: dict[str, int] = field(default_factory=dict)
@@ -127,11 +149,13 @@ class Sysctl:
         return "\t".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
     def write(self, name: str, text: str) -> None:
-        """Set a knob from text. Raises ControlError: ENOENT, or EINVAL and nothing changed."""
+        """Set a knob from text; empty text changes nothing. Raises ControlError: ENOENT, or EINVAL."""
         if name in self.extra:
-            self.extra[name] = number()(name, text)
+            if text:
+                self.extra[name] = seconds(name, text, self.extra[name])
         elif name in _ROWS:
-            setattr(self, name, _ROWS[name]["parse"](name, text))
+            if text:
+                setattr(self, name, _ROWS[name]["parse"](name, text, getattr(self, name)))
         else:
             raise ControlError(Errno.ENOENT, f"there is no sysctl net.ipv4.vs.{name}")
 
