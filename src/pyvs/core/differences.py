@@ -23,6 +23,18 @@ class Differences:
         "ICMPv6 errors from the servers' side are checked without the pseudo header and so dropped",
         "Path MTU discovery of IPv6 services would not work",
     )
+    sync_count_wraps: bool = _option(
+        True,
+        False,
+        "a synchronisation message of more than 255 connections says so many less 256",
+        "With --sync-maxlen above 6 to 9 thousand bytes backups would miss 256 of them, or all",
+    )
+    sync_without_sequences: bool = _option(
+        True,
+        False,
+        "backups are not told by how much helpers have shifted sequence numbers",
+        "The kernel leaves the shifting to connection tracking; an FTP control connection would break at failover",
+    )
 
 
 KERNEL: Final = Differences(**{f.name: f.metadata["kernel"] for f in fields(Differences)})

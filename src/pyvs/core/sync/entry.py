@@ -40,10 +40,16 @@ class SyncEntry:
     pe_data: bytes = b""
 
 
-def of(conn: Connection) -> SyncEntry:
-    """What is to be told of a connection now."""
+def of(conn: Connection, *, sequences: bool) -> SyncEntry:
+    """What is to be told of a connection now.
+
+    sequences: tell by how much a helper has shifted its sequence numbers.
+    """
     width = 4 if conn.af == Family.INET else 16
-    shifted = conn.flags & SEQUENCES
+    flags = conn.flags & ~ConnFlag.HASHED & 0xFFFFFFFF
+    if not sequences:
+        flags &= ~SEQUENCES
+    shifted = flags & SEQUENCES
     return SyncEntry(
         conn.af,
         conn.protocol,
@@ -53,7 +59,7 @@ def of(conn: Connection) -> SyncEntry:
         conn.vport,
         conn.daddr,
         conn.dport,
-        conn.flags & ~ConnFlag.HASHED & 0xFFFFFFFF,
+        flags,
         conn.state,
         int(conn.timeout),
         conn.fwmark,

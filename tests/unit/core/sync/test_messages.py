@@ -32,10 +32,10 @@ def entries_of(message: bytes) -> list[SyncEntry]:
 
 def build(entries: list[SyncEntry], version: int, syncid: int) -> bytes:
     codec = message_v1 if version else message_v0
-    body = b""
+    body = bytearray()
     for entry in entries:
         body += b"\0" * (-len(body) % 4) + codec.write_entry(entry)
-    return codec.write_header(len(entries), syncid, codec.HEADER.size + len(body)) + body
+    return bytes(codec.write_header(len(entries), syncid, codec.HEADER.size + len(body)) + body)
 
 
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)
