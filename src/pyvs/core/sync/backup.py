@@ -159,8 +159,8 @@ class Backup:
 
 
 def _vaddr(entry: SyncEntry) -> bytes:
-    """The virtual address as the tables hold it: of a template by mark only the mark's four bytes."""
-    return entry.vaddr[:4] if entry.protocol == Proto.IP else entry.vaddr
+    """The virtual address; of a template by mark the mark's four bytes count, the rest is zero."""
+    return entry.vaddr[:4].ljust(len(entry.vaddr), b"\0") if entry.protocol == Proto.IP else entry.vaddr
 
 
 def _update_flags(conn: Connection, flags: int) -> None:

@@ -45,7 +45,6 @@ def of(conn: Connection, *, sequences: bool) -> SyncEntry:
 
     sequences: tell by how much a helper has shifted its sequence numbers.
     """
-    width = 4 if conn.af == Family.INET else 16
     flags = conn.flags & ~ConnFlag.HASHED & 0xFFFFFFFF
     if not sequences:
         flags &= ~SEQUENCES
@@ -55,7 +54,7 @@ def of(conn: Connection, *, sequences: bool) -> SyncEntry:
         conn.protocol,
         conn.caddr,
         conn.cport,
-        conn.vaddr.ljust(width, b"\0"),  # a mark's four bytes in a template of an IPv6 service
+        conn.vaddr,
         conn.vport,
         conn.daddr,
         conn.dport,

@@ -41,6 +41,12 @@ class Sync:
         """Sync ports; counted when the first role starts."""
 
     @property
+    def state(self) -> SyncState:
+        """The roles that run. Kernel: `sync_state`."""
+        master = SyncState.MASTER if self.master is not None else SyncState.NONE
+        return master | SyncState.BACKUP if self.backup is not None else master
+
+    @property
     def is_master(self) -> bool:
         """A master runs: hooks and timers tell it of connections."""
         return self.master is not None
