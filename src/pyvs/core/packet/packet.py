@@ -57,3 +57,10 @@ class Packet:
         """Connection tracking is off for it. Kernel: `IP_CT_UNTRACKED`."""
         self.conntrack: Any = None
         """The host's entry of connection tracking, for the hosts that have one. Kernel: `skb->_nfct`."""
+
+    def become(self, other: "Packet") -> None:
+        """Take over the bytes of a packet that was put together from fragments, this the last of them."""
+        self.data = other.data
+        self.fragment_size = other.fragment_size
+        self.pieces = other.pieces
+        self.checksum_partial = False

@@ -1,0 +1,20 @@
+"""Direct routing: the packet as it is, to the server's link. Kernel: `ip_vs_dr_xmit`, `ip_vs_dr_xmit_v6`."""
+
+from __future__ import annotations
+
+from pyvs.core.connections.connection import Connection
+from pyvs.core.namespace import Namespace
+from pyvs.core.packet.header import Header
+from pyvs.core.packet.packet import Packet
+from pyvs.core.transmit.route import Mode, out_route
+from pyvs.core.transmit.send import send_or_continue
+from pyvs.core.verdict import Verdict
+
+
+def direct(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> Verdict:
+    """Send a client's packet to its server, which has the virtual address too."""
+    route = out_route(ns, packet, header, conn.dest, conn.daddr, Mode.LOCAL | Mode.NON_LOCAL)
+    if isinstance(route, Verdict):
+        return route
+    packet.ignore_df = True
+    return send_or_continue(ns, conn, packet, route, conn.daddr)

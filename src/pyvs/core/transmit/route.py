@@ -1,0 +1,138 @@
+"""The way to the server, and whether the packet may take it: local or not, time to live, size.
+
+Kernel: `__ip_vs_get_out_rt`, `__ip_vs_get_out_rt_v6`.
+"""
+
+from __future__ import annotations
+
+from enum import IntFlag
+from typing import Final
+
+from pyvs.core.environment import Route
+from pyvs.core.flags import Family, Hook, TunFlag, TunType
+from pyvs.core.namespace import Namespace
+from pyvs.core.packet.header import Header
+from pyvs.core.packet.packet import Packet
+from pyvs.core.reasons import Reason
+from pyvs.core.services.destination import Destination
+from pyvs.core.transmit import icmp
+from pyvs.core.transmit.rewrite import ip_header
+from pyvs.core.verdict import Verdict, drop
+
+
+class Mode(IntFlag):
+    """What kinds of way are good. Kernel: `IP_VS_RT_MODE_*`."""
+
+    LOCAL = 1
+    """To this host."""
+    NON_LOCAL = 2
+    """To another."""
+    RDR = 4
+    """To this host although the packet was going elsewhere."""
+    TUNNEL = 32
+    """Through a tunnel: its headers take room."""
+
+
+UDP_HEADER: Final = 8
+GUE_HEADER: Final = 4
+GRE_HEADER: Final = 4
+GRE_CHECKSUM: Final = 4
+MIN_MTU4: Final = 68
+MIN_MTU6: Final = 1280
+
+
+def out_route(
+    ns: Namespace, packet: Packet, header: Header, dest: Destination | None, daddr: bytes, mode: Mode
+) -> Route | Verdict:
+    """The route to the server; when it isn't local, the packet's time to live has been decremented.
+
+    A Verdict: it can't go, and its sender was told if it is to be. header: the packet's own, or with `icmp` set the
+    one inside of an ICMP error (then no errors about size).
+    """
+    if dest is not None:
+        if dest.route_generation != ns.environment.generation or dest.route is None:
+            dest.route = ns.environment.route(dest.addr)
+            dest.route_generation = ns.environment.generation
+        route = dest.route
+    else:
+        route = ns.environment.route(daddr)
+    if route is None:
+        icmp.host_unreachable(ns, packet, ns.header)
+        return drop(Reason.NO_ROUTE)
+    if _crosses_boundary(ns, packet, mode, route):
+        return drop(Reason.NO_ROUTE)
+    if route.local:
+        return route
+    data = packet.data
+    ttl = data[8] if data[0] >> 4 == 4 else data[7]
+    if ttl <= 1:
+        icmp.time_exceeded(ns, packet, ns.header)
+        return drop(Reason.TTL_EXCEEDED)
+    packet.data = ip_header(data, ttl=ttl - 1)
+    mtu = route.mtu
+    if mode & Mode.TUNNEL:
+        if dest is None:
+            return drop(Reason.NO_DESTINATION)
+        mtu -= tunnel_overhead(dest, packet)
+        if mtu < (MIN_MTU4 if dest.af == Family.INET else MIN_MTU6):
+            return drop(Reason.TOO_BIG)
+    if not _fits(ns, packet, header, mode, mtu):
+        return drop(Reason.TOO_BIG)
+    return route
+
+
+def tunnel_overhead(dest: Destination, packet: Packet) -> int:
+    """Bytes that the tunnel's headers take."""
+    size = 20 if dest.af == Family.INET else 40
+    if dest.tun_type == TunType.GUE:
+        size += UDP_HEADER + GUE_HEADER
+        if dest.tun_flags & TunFlag.REMCSUM and packet.checksum_partial:
+            size += 8
+    elif dest.tun_type == TunType.GRE:
+        size += GRE_HEADER + (GRE_CHECKSUM if dest.tun_flags & TunFlag.CSUM else 0)
+    return size
+
+
+def was_local(ns: Namespace, packet: Packet) -> bool:
+    """Whether the packet was going to this host before. Kernel: `old_rt_is_local`."""
+    if ns.hook == Hook.LOCAL_IN:
+        return True
+    if ns.hook == Hook.FORWARD:
+        return False
+    data = packet.data
+    return ns.environment.is_local(data[16:20] if data[0] >> 4 == 4 else data[24:40])
+
+
+def _crosses_boundary(ns: Namespace, packet: Packet, mode: Mode, route: Route) -> bool:
+    """Kernel: `crosses_local_route_boundary`."""
+    if route.local:
+        if not mode & Mode.LOCAL:
+            return True
+        return not mode & Mode.RDR and not was_local(ns, packet)
+    if not mode & Mode.NON_LOCAL:
+        return True
+    data = packet.data
+    if data[0] >> 4 == 4:
+        return data[12] == 127
+    return packet.iif in ("", "lo") and data[8:24] == _LOOPBACK6
+
+
+_LOOPBACK6: Final = bytes(15) + b"\x01"
+
+
+def _fits(ns: Namespace, packet: Packet, header: Header, mode: Mode, mtu: int) -> bool:
+    """Kernel: `ensure_mtu_is_adequate`."""
+    data = packet.data
+    if data[0] >> 4 == 6:
+        size = packet.fragment_size or len(data)
+        if size <= mtu:
+            return True
+        if not header.fragment_offset and not header.icmp:
+            icmp.too_big(ns, packet, ns.header, mtu)
+        return False
+    if mode & Mode.TUNNEL and not ns.sysctl.pmtu_disc:
+        return True
+    if data[6] & 0x40 and len(data) > mtu and not header.icmp:
+        icmp.too_big(ns, packet, ns.header, mtu)
+        return False
+    return True
