@@ -10,7 +10,10 @@ from pyvs.core.services.service import Service
 
 
 class LocalityLeastConnection(Scheduler):
-    """The server that last served the address; as wlc when it is crowded while another is half idle."""
+    """The server that last served the address; as wlc when it is crowded while another is half idle.
+
+    An address stays with its server beyond the upper threshold too.
+    """
 
     name = "lblc"
     settings: ClassVar[dict[str, int]] = {"lblc_expiration": 24 * 3600}

@@ -137,7 +137,9 @@ class Director:
         new = verb == "-a"
         if new:
             server = self.trash.pop((key, addr), None)
-            server = server or Destination(Family.INET if len(addr) == 4 else Family.INET6, addr, port, service)
+            server = server or Destination(
+                Family.INET if len(addr) == 4 else Family.INET6, addr, port, service
+            )
             service.destinations.insert(0, server)
             server.available = True
         assert server
