@@ -6,6 +6,7 @@ connections is forgotten when it has been seen idle for two minutes; the trash i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from pyvs.core.services.destination import Destination
@@ -27,6 +28,10 @@ class Trash:
 
     def __len__(self) -> int:
         return len(self._lying)
+
+    def __iter__(self) -> Iterator[tuple[Destination, Service]]:
+        """Those that lie here, with the services that they were in."""
+        return iter(list(self._lying.values()))
 
     def put(self, destination: Destination, service: Service, now: float) -> None:
         """Throw a destination of a service away. Kernel: `__ip_vs_del_dest`."""

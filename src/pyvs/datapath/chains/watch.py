@@ -1,0 +1,124 @@
+"""What is to be queued: addresses, ports and marks, taken from the services and their servers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pyvs.core.flags import Family, Forward, Proto
+from pyvs.core.namespace import Namespace
+from pyvs.core.services.destination import Destination
+from pyvs.core.services.registry import FTP_DATA_PORT, FTP_PORT, UNPRIVILEGED
+from pyvs.core.services.service import Service
+
+Range = tuple[int, int]
+ALL_PORTS: Final[tuple[Range, ...]] = ((0, 0xFFFF),)
+ISAKMP: Final = 500
+
+
+@dataclass(slots=True, frozen=True, order=True)
+class Endpoint:
+    """An address with a protocol (0: all) and ports, in ranges that neither touch nor overlap."""
+
+    address: bytes
+    protocol: int
+    ports: tuple[Range, ...] = ALL_PORTS
+
+
+@dataclass(slots=True, frozen=True)
+class Watch:
+    """All that is queued of one address family."""
+
+    family: Family
+    virtual: tuple[Endpoint, ...] = ()
+    """What clients speak to."""
+    marks: tuple[int, ...] = ()
+    """Firewall marks of services."""
+    servers: tuple[Endpoint, ...] = ()
+    """Servers whose replies are rewritten (NAT)."""
+
+    def __bool__(self) -> bool:
+        return bool(self.virtual or self.marks)
+
+
+def watch(ns: Namespace, family: Family) -> Watch:
+    """What the services of a family, and removed servers that still have connections, ask for."""
+    found = _Finder()
+    for service in ns.services:
+        if service.af == family:
+            found.service(service)
+    for destination, service in ns.trash:
+        if service.af == family:
+            found.removed(destination)
+    return Watch(
+        family, found.endpoints(found.virtual), tuple(sorted(found.marks)), found.endpoints(found.servers)
+    )
+
+
+class _Finder:
+    """Gathers ports by address and protocol."""
+
+    def __init__(self) -> None:
+        self.virtual: dict[tuple[bytes, int], list[Range]] = {}
+        self.servers: dict[tuple[bytes, int], list[Range]] = {}
+        self.marks: set[int] = set()
+
+    def service(self, service: Service) -> None:
+        if service.fwmark:
+            self.marks.add(service.fwmark)
+        else:
+            self._place(service.protocol, service.addr, service.port)
+        for destination in service.destinations:
+            self._server(destination, any_port=service.pe is not None)
+
+    def removed(self, destination: Destination) -> None:
+        if destination.vfwmark:
+            self.marks.add(destination.vfwmark)
+        else:
+            self._place(destination.protocol, destination.vaddr, destination.vport)
+        self._server(destination, any_port=False)
+
+    def _place(self, protocol: int, address: bytes, port: int) -> None:
+        ports = self.virtual.setdefault((address, protocol), [])
+        if port == 0:
+            ports.extend(ALL_PORTS)
+        else:
+            ports.append((port, port))
+            if protocol == Proto.TCP and port == FTP_PORT:
+                ports.extend(((FTP_DATA_PORT, FTP_DATA_PORT), (UNPRIVILEGED, 0xFFFF)))
+        if protocol == Proto.UDP and port in (0, ISAKMP):  # IPsec follows the key exchange to its server
+            for ipsec in (Proto.ESP, Proto.AH):
+                self.virtual.setdefault((address, ipsec), []).extend(ALL_PORTS)
+
+    def _server(self, destination: Destination, *, any_port: bool) -> None:
+        if destination.forward != Forward.MASQ:
+            return
+        protocol = 0 if destination.vfwmark else destination.protocol
+        ports = self.servers.setdefault((destination.addr, protocol), [])
+        ftp = protocol == Proto.TCP and destination.vport == FTP_PORT
+        if protocol == 0 or any_port or ftp or destination.port == 0:
+            ports.extend(ALL_PORTS)
+        else:
+            ports.append((destination.port, destination.port))
+        if protocol == Proto.UDP and destination.vport in (0, ISAKMP):
+            for ipsec in (Proto.ESP, Proto.AH):
+                self.servers.setdefault((destination.addr, ipsec), []).extend(ALL_PORTS)
+
+    @staticmethod
+    def endpoints(places: dict[tuple[bytes, int], list[Range]]) -> tuple[Endpoint, ...]:
+        return tuple(
+            sorted(
+                Endpoint(address, protocol, merged(ports)) for (address, protocol), ports in places.items()
+            )
+        )
+
+
+def merged(ports: list[Range]) -> tuple[Range, ...]:
+    """Ranges in order, without overlaps, neighbours joined."""
+    out: list[Range] = []
+    for low, high in sorted(ports):
+        if out and low <= out[-1][1] + 1:
+            out[-1] = out[-1][0], max(out[-1][1], high)
+        else:
+            out.append((low, high))
+    return tuple(out)
