@@ -161,25 +161,18 @@ def _check_mixed(ns: Namespace, service: Service, spec: DestSpec, af: Family) ->
 
 
 def _check(service: Service, spec: DestSpec) -> None:
-    if spec.weight < 0:
-        raise ControlError(Errno.ERANGE, f"{_name(service, spec.key)}: weight {spec.weight}: give 0 or more")
+    if not 0 <= spec.weight <= INT_MAX:
+        raise ControlError(
+            Errno.ERANGE, f"{_name(service, spec.key)}: weight {spec.weight}: give 0 to {INT_MAX}"
+        )
     if spec.l_threshold > spec.u_threshold:
         raise ControlError(
             Errno.ERANGE,
             f"{_name(service, spec.key)}: lower threshold {spec.l_threshold} "
             f"is above the upper one, {spec.u_threshold}",
         )
-    if spec.u_threshold > INT_MAX:
-        raise ControlError(
-            Errno.EINVAL, f"{_name(service, spec.key)}: upper threshold {spec.u_threshold} is above {INT_MAX}"
-        )
     if spec.tun_type == TunType.GUE and spec.tun_port == 0:
         raise ControlError(Errno.EINVAL, f"{_name(service, spec.key)}: a GUE tunnel needs a port")
-    if spec.forward & FWD_MASK not in Forward.__members__.values():
-        # Differs: the kernel takes 5 to 7 and then forwards nothing.
-        raise ControlError(
-            Errno.EINVAL, f"{_name(service, spec.key)}: there is no forwarding method {spec.forward}"
-        )
 
 
 def _check_address(ns: Namespace, service: Service, spec: DestSpec, af: Family) -> None:
@@ -191,14 +184,17 @@ def _check_address(ns: Namespace, service: Service, spec: DestSpec, af: Family) 
 
 
 def _set(ns: Namespace, service: Service, destination: Destination, spec: DestSpec) -> None:
-    """Take over all that may change. Kernel: `__ip_vs_update_dest`."""
+    """Take over all that may change. Kernel: `__ip_vs_update_dest`.
+
+    Methods 5 to 7 and unknown kinds of tunnel are taken as they come, as the kernel does.
+    """
     ns.services.remove_server(destination)
     destination.weight = spec.weight
     conn_flags = int(spec.forward & CONN_DEST_MASK | ConnFlag.INACTIVE)
     if conn_flags & FWD_MASK != Forward.MASQ:
         conn_flags |= int(ConnFlag.NOOUTPUT)
     destination.conn_flags = conn_flags
-    destination.tun_type = TunType(spec.tun_type)
+    destination.tun_type = spec.tun_type
     destination.tun_port = spec.tun_port
     destination.tun_flags = spec.tun_flags
     ns.services.add_server(destination)

@@ -63,7 +63,7 @@ def new(ns: Namespace, spec: ServiceSpec) -> None:
     else:
         service = Service(Family(key.af), key.protocol, key.addr, key.port, 0)
     service.flags = ServiceFlag(spec.flags & spec.flags_mask) & ~ServiceFlag.HASHED
-    service.timeout = spec.timeout
+    service.timeout = _seconds(spec)
     service.netmask = spec.netmask
     service.pe = pe
     _bind_scheduler(ns, service, scheduler)
@@ -83,7 +83,7 @@ def edit(ns: Namespace, spec: ServiceSpec) -> None:
         _bind_scheduler(ns, service, scheduler)
     flags = (service.flags & ~spec.flags_mask) | (spec.flags & spec.flags_mask)
     service.flags = ServiceFlag(flags) | ServiceFlag.HASHED
-    service.timeout = spec.timeout
+    service.timeout = _seconds(spec)
     service.netmask = spec.netmask
     ns.services.set_pe(service, pe)
 
@@ -158,6 +158,11 @@ def _persistence_engine(ns: Namespace, spec: ServiceSpec) -> PersistenceEngine |
             f"take one of {', '.join(sorted(ENGINES))}",
         )
     return ENGINES[spec.pe]
+
+
+def _seconds(spec: ServiceSpec) -> int:
+    """The timeout as it will read: the kernel keeps hundredths in 32 bits."""
+    return (spec.timeout * 100 & 0xFFFFFFFF) // 100
 
 
 def _check_netmask(spec: ServiceSpec) -> None:

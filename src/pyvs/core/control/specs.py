@@ -6,7 +6,7 @@ Addresses are packed bytes, ports and marks numbers, times seconds.
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from pyvs.core.flags import Family, Forward, Proto, SyncState, TunType
+from pyvs.core.flags import Family, Forward, SyncState, TunType
 from pyvs.core.stats.counters import Rates, Totals
 
 
@@ -23,9 +23,7 @@ class ServiceKey:
     def __str__(self) -> str:
         if self.fwmark:
             return f"FWM {self.fwmark}" + (" IPv6" if self.af == Family.INET6 else "")
-        name = {Proto.TCP: "TCP", Proto.UDP: "UDP", Proto.SCTP: "SCTP"}.get(
-            Proto(self.protocol), str(self.protocol)
-        )
+        name = {6: "TCP", 17: "UDP", 132: "SCTP"}.get(self.protocol, f"IP_{self.protocol}")
         host = ip_address(self.addr)
         return f"{name} [{host}]:{self.port}" if self.af == Family.INET6 else f"{name} {host}:{self.port}"
 
@@ -54,6 +52,10 @@ class DestKey:
     port: int
     af: Family | None = None
     """None: the service's."""
+
+    def __str__(self) -> str:
+        host = ip_address(self.addr)
+        return f"[{host}]:{self.port}" if host.version == 6 else f"{host}:{self.port}"
 
 
 @dataclass(slots=True, frozen=True)

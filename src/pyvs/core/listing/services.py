@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pyvs.core.flags import FWD_MASK, VERSION, Family, Forward
+from pyvs.core.flags import VERSION, Family, Forward
 from pyvs.core.listing.addresses import bracketed, protocol
 from pyvs.core.services.destination import Destination
 from pyvs.core.services.service import Service
@@ -12,7 +12,11 @@ from pyvs.core.services.service import Service
 if TYPE_CHECKING:
     from pyvs.core.namespace import Namespace
 
-FORWARD_NAMES: Final = {Forward.LOCALNODE: "Local", Forward.TUNNEL: "Tunnel", Forward.DROUTE: "Route"}
+FORWARD_NAMES: Final[dict[int, str]] = {
+    Forward.LOCALNODE: "Local",
+    Forward.TUNNEL: "Tunnel",
+    Forward.DROUTE: "Route",
+}
 """All else is `Masq`. Kernel: `ip_vs_fwd_name`."""
 
 JIFFIES: Final = 100
@@ -53,7 +57,7 @@ def _service(service: Service) -> str:
 
 
 def _destination(destination: Destination) -> str:
-    forward = FORWARD_NAMES.get(Forward(destination.conn_flags & FWD_MASK), "Masq")
+    forward = FORWARD_NAMES.get(destination.forward, "Masq")
     return (
         f"  -> {bracketed(destination.addr)}:{destination.port:04X}      {forward:<7} {destination.weight:<6} "
         f"{destination.activeconns:<10} {destination.inactconns:<10}"

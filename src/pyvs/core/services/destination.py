@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyvs.core.environment import Route
-from pyvs.core.flags import ConnFlag, DestFlag, Family, Forward, TunType
+from pyvs.core.flags import FWD_MASK, ConnFlag, DestFlag, Family, TunType
 from pyvs.core.stats.counters import Counters
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class Destination:
         self.refcnt = 0
         """Connections and templates that point to it: in the trash it is kept until there are none."""
         self.idle_since: float | None = None
-        self.tun_type = TunType.IPIP
+        self.tun_type: int = TunType.IPIP
+        """A `TunType`; any other number is taken for IPIP."""
         self.tun_port = 0
         self.tun_flags = 0
         self.stats = Counters()
@@ -80,9 +81,9 @@ class Destination:
         self.route_generation = -1
 
     @property
-    def forward(self) -> Forward:
-        """Its forwarding method."""
-        return Forward(self.conn_flags & 7)
+    def forward(self) -> int:
+        """Its forwarding method, a `Forward` (or 5 to 7, which forward nothing)."""
+        return self.conn_flags & FWD_MASK
 
     @property
     def flags(self) -> DestFlag:

@@ -15,6 +15,9 @@ FTP_DATA_PORT: Final = 20
 UNPRIVILEGED: Final = 1024
 """Kernel: sysctl net.ipv4.ip_unprivileged_port_start."""
 
+TUNNEL_PORTS: Final[dict[int, bool]] = {TunType.IPIP: False, TunType.GUE: True, TunType.GRE: False}
+"""Whether a tunnel's outer header has a port."""
+
 ServicePlace = tuple[int, int, bytes, int]
 ServerPlace = tuple[int, bytes, int]
 
@@ -145,10 +148,7 @@ def _has_conn_out(pe: PersistenceEngine | None) -> bool:
 def _place(destination: Destination) -> ServerPlace | None:
     if destination.forward == Forward.MASQ:
         return Family(destination.af), destination.addr, destination.port
-    if destination.forward == Forward.TUNNEL:
-        return (
-            Family(destination.af),
-            destination.addr,
-            destination.tun_port if destination.tun_type == TunType.GUE else 0,
-        )
+    if destination.forward == Forward.TUNNEL and destination.tun_type in TUNNEL_PORTS:
+        port = destination.tun_port if TUNNEL_PORTS[destination.tun_type] else 0
+        return Family(destination.af), destination.addr, port
     return None
