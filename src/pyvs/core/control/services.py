@@ -62,7 +62,7 @@ def new(ns: Namespace, spec: ServiceSpec) -> None:
         service = Service(Family(key.af), Proto.TCP, bytes(ADDRESS_LENGTH[key.af]), 0, key.fwmark)
     else:
         service = Service(Family(key.af), key.protocol, key.addr, key.port, 0)
-    service.flags = ServiceFlag(spec.flags & spec.flags_mask) & ~ServiceFlag.HASHED
+    service.flags = spec.flags & spec.flags_mask & ~int(ServiceFlag.HASHED)
     service.timeout = _seconds(spec)
     service.netmask = spec.netmask
     service.pe = pe
@@ -82,7 +82,7 @@ def edit(ns: Namespace, spec: ServiceSpec) -> None:
     if spec.scheduler != service.scheduler_name:
         _bind_scheduler(ns, service, scheduler)
     flags = (service.flags & ~spec.flags_mask) | (spec.flags & spec.flags_mask)
-    service.flags = ServiceFlag(flags) | ServiceFlag.HASHED
+    service.flags = flags | int(ServiceFlag.HASHED)
     service.timeout = _seconds(spec)
     service.netmask = spec.netmask
     ns.services.set_pe(service, pe)
@@ -91,7 +91,9 @@ def edit(ns: Namespace, spec: ServiceSpec) -> None:
 def delete(ns: Namespace, service: Service) -> None:
     """Remove a service and its destinations. Kernel: `ip_vs_unlink_service`."""
     ns.services.remove(service)
-    service.scheduler = None
+    if service.scheduler is not None:
+        service.scheduler.close()
+        service.scheduler = None
     # Newest first out, as the kernel walks the list; no scheduler is told, for there is none any more.
     for destination in list(service.destinations):
         put_into_trash(ns, service, destination)
@@ -123,7 +125,7 @@ def view(service: Service) -> ServiceView:
         ServiceSpec(
             ServiceKey(service.af, service.protocol, service.addr, service.port, service.fwmark),
             scheduler=service.scheduler_name,
-            flags=int(service.flags),
+            flags=service.flags,
             flags_mask=0xFFFFFFFF,
             timeout=service.timeout,
             netmask=service.netmask,
@@ -177,5 +179,7 @@ def _bind_scheduler(ns: Namespace, service: Service, scheduler: type[Scheduler] 
     """Let another scheduler serve; the first use of one brings its knobs. Kernel: `ip_vs_bind_scheduler`."""
     if scheduler is not None:
         ns.sysctl.bring(scheduler.settings)
-    service.scheduler = None if scheduler is None else scheduler(service, ns)
+    old, service.scheduler = service.scheduler, None if scheduler is None else scheduler(service, ns)
+    if old is not None:
+        old.close()
     service.scheduler_name = NO_SCHEDULER if scheduler is None else scheduler.name
