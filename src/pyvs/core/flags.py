@@ -1,10 +1,11 @@
 """Every number that the kernel and its tools give a name: families, hooks, methods, flags.
 
 The values are those of `include/uapi/linux/ip_vs.h`, `include/net/ip_vs.h` and netfilter, so that they can
-be put on the wire, into listings and into synchronisation messages as they are.
+be put on the wire, into listings and into synchronisation messages as they are. Flags are `IntEnum`s: several of them
+together are a plain int, since the arithmetic of `IntFlag` costs a packet ten microseconds.
 """
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import Final
 
 
@@ -78,7 +79,7 @@ class Direction(IntEnum):
     INPUT_ONLY = 2
 
 
-class ConnFlag(IntFlag):
+class ConnFlag(IntEnum):
     """Flags of a connection. Kernel: `IP_VS_CONN_F_*`."""
 
     SYNC = 0x0020
@@ -121,7 +122,7 @@ CONN_DEST_MASK: Final = FWD_MASK | ConnFlag.ONE_PACKET | ConnFlag.NFCT
 """Flags that a connection takes from its destination. Kernel: `IP_VS_CONN_F_DEST_MASK`."""
 
 
-class ServiceFlag(IntFlag):
+class ServiceFlag(IntEnum):
     """Flags of a service. Kernel: `IP_VS_SVC_F_*`."""
 
     PERSISTENT = 0x0001
@@ -138,7 +139,7 @@ SCHED_MH_FALLBACK: Final = ServiceFlag.SCHED1
 SCHED_MH_PORT: Final = ServiceFlag.SCHED2
 
 
-class DestFlag(IntFlag):
+class DestFlag(IntEnum):
     """Flags of a destination. Kernel: `IP_VS_DEST_F_*`."""
 
     AVAILABLE = 0x0001
@@ -155,7 +156,7 @@ class TunType(IntEnum):
     GRE = 2
 
 
-class TunFlag(IntFlag):
+class TunFlag(IntEnum):
     """Checksums in a tunnel's header. Kernel: `IP_VS_TUNNEL_ENCAP_FLAG_*`."""
 
     NOCSUM = 0
@@ -163,7 +164,7 @@ class TunFlag(IntFlag):
     REMCSUM = 2
 
 
-class SyncState(IntFlag):
+class SyncState(IntEnum):
     """Roles in synchronisation. Kernel: `IP_VS_STATE_*`."""
 
     NONE = 0

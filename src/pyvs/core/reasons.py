@@ -77,6 +77,8 @@ class Reason(Enum):
     SYNC_NOT_RUNNING = "a synchronisation message arrived, but no backup is running"
     SYNC_QUEUE_FULL = "sync_qlen_max messages wait to be sent; this one was dropped"
 
+    __hash__ = object.__hash__      # an Enum's own is a function in Python, and every packet is counted
+
     @property
     def sentence(self) -> str:
         """The explanation, in words."""

@@ -6,7 +6,7 @@
 from ipaddress import ip_address
 from random import Random
 
-from pyvs.core.flags import Family, Proto, ServiceFlag
+from pyvs.core.flags import Family, Proto
 from pyvs.core.schedulers.scheduler import Request, Scheduler
 from pyvs.core.services.destination import Destination
 from pyvs.core.services.service import Service
@@ -43,7 +43,7 @@ class SchedulerBench:
         """The servers 1, 2, 3 ... are added in this order, so the last is the newest and looked at first."""
         self.surroundings = StillSurroundings(dict(kind.settings), seed)
         self.service = Service(Family.INET, Proto.TCP, ip_address("192.0.2.100").packed, 80, 0)
-        self.service.flags = ServiceFlag(flags)
+        self.service.flags = flags
         self.scheduler = kind(self.service, self.surroundings)
         self.servers: dict[int, Destination] = {}
         for number, weight in enumerate(weights, 1):

@@ -86,9 +86,9 @@ class Destination:
         return self.conn_flags & FWD_MASK
 
     @property
-    def flags(self) -> DestFlag:
+    def flags(self) -> int:
         """Both marks as one number. They are kept apart since schedulers read them for each server."""
-        return DestFlag(self.available | self.overloaded << 1)
+        return self.available | self.overloaded << 1
 
     @flags.setter
     def flags(self, flags: int) -> None:

@@ -81,7 +81,7 @@ class Registry:
         """Hash a service. Kernel: `ip_vs_svc_hash`."""
         self._added += 1
         service.order = self._added
-        service.flags |= ServiceFlag.HASHED
+        service.flags |= int(ServiceFlag.HASHED)
         if service.fwmark:
             self._by_mark[service.af, service.fwmark] = service
         else:
@@ -93,7 +93,7 @@ class Registry:
 
     def remove(self, service: Service) -> None:
         """Unhash it. Kernel: `ip_vs_svc_unhash`."""
-        service.flags &= ~ServiceFlag.HASHED
+        service.flags &= ~int(ServiceFlag.HASHED)
         if service.fwmark:
             del self._by_mark[service.af, service.fwmark]
         else:

@@ -41,7 +41,8 @@ class Service:
         """All zero for a service by mark."""
         self.port = port
         self.fwmark = fwmark
-        self.flags = ServiceFlag(0)
+        self.flags: int = 0
+        """`ServiceFlag`, and whatever else was set."""
         self.timeout = 0
         """Of its persistence templates, in seconds."""
         self.netmask = 0xFFFFFFFF

@@ -41,7 +41,7 @@ class Sync:
         """Sync ports; counted when the first role starts."""
 
     @property
-    def state(self) -> SyncState:
+    def state(self) -> int:
         """The roles that run. Kernel: `sync_state`."""
         master = SyncState.MASTER if self.master is not None else SyncState.NONE
         return master | SyncState.BACKUP if self.backup is not None else master

@@ -58,7 +58,7 @@ def was_input(ns: Namespace, packet: Packet) -> bool:
 
 def to_server(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> Route | Verdict:
     """The route of an ICMP error to its server; from FORWARD not to this host. Kernel: in `ip_vs_icmp_xmit`."""
-    mode = Mode.NON_LOCAL
+    mode: int = Mode.NON_LOCAL
     if ns.hook != Hook.FORWARD:
         mode |= Mode.LOCAL | Mode.RDR
     route = out_route(ns, packet, header, conn.dest, conn.daddr, mode)

@@ -5,7 +5,7 @@ Kernel: `__ip_vs_get_out_rt`, `__ip_vs_get_out_rt_v6`.
 
 from __future__ import annotations
 
-from enum import IntFlag
+from enum import IntEnum
 from typing import Final
 
 from pyvs.core.environment import Route
@@ -20,7 +20,7 @@ from pyvs.core.transmit.rewrite import ip_header
 from pyvs.core.verdict import Verdict, drop
 
 
-class Mode(IntFlag):
+class Mode(IntEnum):
     """What kinds of way are good. Kernel: `IP_VS_RT_MODE_*`."""
 
     LOCAL = 1
@@ -42,7 +42,7 @@ MIN_MTU6: Final = 1280
 
 
 def out_route(
-    ns: Namespace, packet: Packet, header: Header, dest: Destination | None, daddr: bytes, mode: Mode
+    ns: Namespace, packet: Packet, header: Header, dest: Destination | None, daddr: bytes, mode: int
 ) -> Route | Verdict:
     """The route to the server; when it isn't local, the packet's time to live has been decremented.
 
@@ -103,7 +103,7 @@ def was_local(ns: Namespace, packet: Packet) -> bool:
     return ns.environment.is_local(data[16:20] if data[0] >> 4 == 4 else data[24:40])
 
 
-def _crosses_boundary(ns: Namespace, packet: Packet, mode: Mode, route: Route) -> bool:
+def _crosses_boundary(ns: Namespace, packet: Packet, mode: int, route: Route) -> bool:
     """Kernel: `crosses_local_route_boundary`."""
     if route.local:
         if not mode & Mode.LOCAL:
@@ -120,7 +120,7 @@ def _crosses_boundary(ns: Namespace, packet: Packet, mode: Mode, route: Route) -
 _LOOPBACK6: Final = bytes(15) + b"\x01"
 
 
-def _fits(ns: Namespace, packet: Packet, header: Header, mode: Mode, mtu: int) -> bool:
+def _fits(ns: Namespace, packet: Packet, header: Header, mode: int, mtu: int) -> bool:
     """Kernel: `ensure_mtu_is_adequate`."""
     data = packet.data
     if data[0] >> 4 == 6:

@@ -21,7 +21,6 @@ from pyvs.core.flags import (
     SCHED_SH_PORT,
     Family,
     Proto,
-    ServiceFlag,
 )
 from pyvs.core.schedulers import SCHEDULERS
 from pyvs.core.schedulers.scheduler import Request
@@ -107,9 +106,9 @@ class Director:
             place = (Family.INET if len(addr) == 4 else Family.INET6, int(PROTOCOLS[kind]), addr, port, 0)
         if verb in ("-A", "-E"):
             service = self.services.setdefault(key, Service(*place))
-            flags = ServiceFlag(0)
+            flags = 0
             for name in options.get("-b", "").split(","):
-                flags |= FLAGS.get(name, ServiceFlag(0))
+                flags |= FLAGS.get(name, 0)
             service.flags = flags
             if service.scheduler_name != options["-s"]:
                 if service.scheduler:
