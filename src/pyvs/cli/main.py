@@ -5,7 +5,9 @@ from typing import Final
 
 import click
 
-COMMANDS: Final[dict[str, str]] = {}
+COMMANDS: Final[dict[str, str]] = {
+    "lab": "pyvs.cli.lab:lab",
+}
 """Subcommand -> `module:attribute` of its click command. A line a command; the order is that of the help."""
 
 

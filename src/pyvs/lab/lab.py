@@ -6,9 +6,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Final, Self
 
+from pyvs.lab import system
 from pyvs.lab.errors import LabError
 from pyvs.lab.namespace import Namespace, kill
 from pyvs.lab.topology import Host, Topology
@@ -45,9 +45,7 @@ class Lab:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *problem: object) -> None:
         self.close()
 
     def __getitem__(self, host: str) -> Namespace:
@@ -111,6 +109,13 @@ class Lab:
                 process.wait(max(0.01, end - time.monotonic()))
             kill(process)
         self.processes = [process for process in self.processes if process not in processes]
+
+    def publish(self) -> None:
+        """Give the namespaces names for `ip netns`; only in a sandbox, whose /run is its own."""
+        for name, namespace in self.namespaces.items():
+            place = Path("/run/netns", name)
+            place.touch()
+            system.mount(namespace.path, str(place), "", system.MS_BIND)
 
     def close(self) -> None:
         """End every process and give the namespaces up. Harmless when done twice."""

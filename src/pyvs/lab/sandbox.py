@@ -4,8 +4,8 @@ The process that is asked becomes the warden: it moves to new namespaces and has
 number 1 there and does the work. When that one ends, however it ends, the kernel ends all that were born in its
 namespace, and with them go its mounts and its networks. The warden passes signals on and waits.
 
-Without root the same happens inside a user namespace. /run is a file system of its own: neither iptables' lock
-nor a director's socket meets those of the machine.
+Without root the same happens inside a user namespace. /run is a file system of its own, which also holds
+temporary files: neither iptables' lock nor a director's socket meets those of the machine.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import errno
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NoReturn
@@ -196,4 +197,5 @@ def _furnish() -> None:
     ):  # refused in containers that hide parts of /proc: the old one serves too
         system.mount("proc", "/proc", "proc", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC)
     os.environ["XTABLES_LOCKFILE"] = "/run/xtables.lock"
+    os.environ["TMPDIR"] = tempfile.tempdir = "/run"
     Path("/run/netns").mkdir()

@@ -1,0 +1,45 @@
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyvs.lab.decapsulate import frame, inner_packet
+
+INNER_4 = bytes.fromhex("4500001c000100004011000001020304050607080035003500080000")
+INNER_6 = bytes.fromhex("6000000000003b40") + bytes(range(32))
+OUTER_4 = bytes.fromhex("45000030000000004004000001020304") + bytes(4)
+
+
+@pytest.mark.parametrize("inner", [INNER_4, INNER_6])
+def test_the_outer_header_of_ipv4_comes_off(inner: bytes) -> None:
+    assert inner_packet(OUTER_4 + inner, socket.AF_INET) == inner
+
+
+def test_options_of_the_outer_header_come_off_too() -> None:
+    outer = bytes([0x47]) + OUTER_4[1:] + bytes(8)
+    assert inner_packet(outer + INNER_4, socket.AF_INET) == INNER_4
+
+
+@pytest.mark.parametrize("inner", [INNER_4, INNER_6])
+def test_ipv6_comes_without_its_outer_header(inner: bytes) -> None:
+    assert inner_packet(inner, socket.AF_INET6) == inner
+
+
+@pytest.mark.parametrize("inner", [INNER_4, INNER_6])
+def test_bytes_after_the_inner_packet_are_left_out(inner: bytes) -> None:
+    assert inner_packet(inner + b"padding", socket.AF_INET6) == inner
+
+
+@given(st.binary(max_size=80), st.sampled_from([socket.AF_INET, socket.AF_INET6]))
+def test_whatever_comes_is_a_packet_or_nothing(data: bytes, family: socket.AddressFamily) -> None:
+    packet = inner_packet(data, family)
+    assert packet is None or (packet in data and (not packet or packet[0] >> 4 in (4, 6)))
+
+
+@pytest.mark.parametrize(("packet", "kind"), [(INNER_4, "0800"), (INNER_6, "86dd")])
+def test_a_frame_is_for_the_inlet(packet: bytes, kind: str) -> None:
+    assert (
+        frame(bytes.fromhex("0a0b0c0d0e0f"), packet)
+        == bytes.fromhex(f"0a0b0c0d0e0f020000000001{kind}") + packet
+    )
