@@ -58,8 +58,8 @@ def test_a_server_takes_packets_out_of_a_tunnel_and_answers_by_itself(family: in
         ready, write = os.pipe()
         lab.start("server2", [sys.executable, "-c", echo], stdout=write)
         os.close(write)
-        assert os.read(ready, 10) == b"bound\n"
-        os.close(ready)
+        with os.fdopen(ready) as lines:
+            assert lines.readline() == "bound\n"
         client = lab["client1"].call(lambda: socket.socket(kind, socket.SOCK_DGRAM))
         tunnel = lab["director"].call(lambda: socket.socket(kind, socket.SOCK_RAW, protocol))
         with client, tunnel:
