@@ -80,8 +80,6 @@ class Namespace:
         """The helpers, by protocol and port."""
         self.tracking: Tracking = getattr(environment, "tracking", None) or Tracking()
         """Netfilter's connection tracking, where the host has one."""
-        self.engines_for_servers = 0
-        """Services whose persistence engine knows calls begun by servers. Kernel: `conn_out_counter`."""
         self.stats = Counters()
         """Of everything. Kernel: `tot_stats`."""
         self.schedulers: dict[str, type[Scheduler]] = {**SCHEDULERS, **(schedulers or {})}

@@ -243,6 +243,15 @@ def _read_stats(values: Values) -> tuple[Totals, Rates]:
 # Synchronisation daemons and timeouts
 
 
+def _role(number: int) -> SyncState:
+    try:
+        return SyncState(number)
+    except ValueError:
+        raise ControlError(
+            Errno.EINVAL, f"synchronisation role {number}: give 1 for master or 2 for backup"
+        ) from None
+
+
 def read_daemon(top: Mapping[str, Any]) -> DaemonSpec:
     """A role to be started. Raises ControlError EINVAL. Kernel: `ip_vs_genl_new_daemon`."""
     values = _nest(top, "daemon", DAEMON)
@@ -253,7 +262,7 @@ def read_daemon(top: Mapping[str, Any]) -> DaemonSpec:
     elif "mcast_group6" in values:
         group = values["mcast_group6"].ljust(_ADDRESS, b"\0")
     return DaemonSpec(
-        SyncState(values["state"]),
+        _role(values["state"]),
         values["mcast_ifn"],
         syncid=values["sync_id"],
         maxlen=values.get("sync_maxlen", 0),
@@ -267,7 +276,7 @@ def read_daemon_state(top: Mapping[str, Any]) -> SyncState:
     """Which role is to be stopped. Raises ControlError EINVAL. Kernel: `ip_vs_genl_del_daemon`."""
     values = _nest(top, "daemon", DAEMON)
     _need(values, "DAEMON", "state")
-    return SyncState(values["state"])
+    return _role(values["state"])
 
 
 def write_daemon(spec: DaemonSpec, *, answer: bool = False) -> bytes:

@@ -10,7 +10,7 @@ from pyvs.core.namespace import Namespace
 
 def running(ns: Namespace) -> list[DaemonSpec]:
     """The roles that run, the master first, with the defaults filled in."""
-    return [] if ns.sync is None else list(ns.sync.configs())
+    return ns.sync.configs()
 
 
 def start(ns: Namespace, spec: DaemonSpec) -> None:
@@ -25,15 +25,11 @@ def start(ns: Namespace, spec: DaemonSpec) -> None:
             f"{ns.services.mixed} destinations are of another family than their service, which "
             "synchronisation can't tell: remove them first",
         )
-    if ns.sync is None:
-        raise ControlError(Errno.ENOPROTOOPT, "this engine was built without synchronisation")
     ns.sync.start(spec)
 
 
 def stop(ns: Namespace, role: SyncState) -> None:
     """Stop one role. Raises ControlError: EINVAL, ESRCH."""
-    if ns.sync is None:
-        raise ControlError(Errno.ESRCH, "this engine was built without synchronisation")
     ns.sync.stop(role)
 
 

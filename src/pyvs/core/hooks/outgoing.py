@@ -37,7 +37,7 @@ def outgoing(ns: Namespace, packet: Packet, header: Header) -> Verdict:
     if conn is not None:
         ns.tell("connection", f"a server's packet, {protocol.state_name(conn.state)}")
         return respond(ns, conn, packet, header, protocol)
-    if ns.engines_for_servers and header.protocol == Proto.UDP:
+    if ns.services.conn_out_services and header.protocol == Proto.UDP:
         conn = begun_by_server(ns, packet, header)
         if conn is not None:
             return respond(ns, conn, packet, header, protocol)

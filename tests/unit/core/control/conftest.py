@@ -46,6 +46,6 @@ def refused() -> Callable[[Errno], AbstractContextManager[None]]:
         with pytest.raises(ControlError) as refusal:
             yield
         assert refusal.value.errno == errno
-        assert len(str(refusal.value).split()) > 4
+        assert len(str(refusal.value).split()) > 3
 
     return expect
