@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from pyvs.core.flags import Proto
+from pyvs.core.protocols.ah_esp import Ah, Esp
 from pyvs.core.protocols.protocol import Protocol
+from pyvs.core.protocols.sctp import Sctp
 from pyvs.core.protocols.tcp import Tcp
 from pyvs.core.protocols.udp import Udp
 
 PROTOCOLS: Final[Mapping[int, type[Protocol]]] = {
     Proto.TCP: Tcp,
     Proto.UDP: Udp,
+    Proto.SCTP: Sctp,
+    Proto.AH: Ah,
+    Proto.ESP: Esp,
 }
