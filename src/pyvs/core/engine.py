@@ -20,6 +20,7 @@ from pyvs.core.connections.expiry import expire
 from pyvs.core.control.verbs import Control
 from pyvs.core.differences import OURS, Differences
 from pyvs.core.environment import Environment
+from pyvs.core.express import express
 from pyvs.core.flags import Hook, Proto
 from pyvs.core.hooks.table import HOOKS
 from pyvs.core.namespace import CONN_TAB_BITS, Namespace
@@ -62,6 +63,10 @@ class Engine:
         """
         ns = self.ns
         ns.now = now
+        if ns.use_express:
+            quick = express(ns, packet, hook)
+            if quick is not None:
+                return quick
         ns.hook = hook
         verdict = self._walk(ns, packet, hook)
         ns.reasons[verdict.reason] += 1
@@ -93,9 +98,11 @@ class Engine:
         verdict = accept(Reason.NO_CONNECTION)
         try:
             for _priority, function in HOOKS.get(hook, ()):
-                ns.tell("hook", f"{hook.name}: {function.__name__}")
+                if ns.note is not None:
+                    ns.tell("hook", f"{hook.name}: {function.__name__}")
                 verdict = function(ns, packet, header)
-                ns.tell("verdict", f"{verdict.action.name}: {verdict.reason.sentence}")
+                if ns.note is not None:
+                    ns.tell("verdict", f"{verdict.action.name}: {verdict.reason.sentence}")
                 if verdict.action is not Action.ACCEPT or packet.owned:
                     break
         except Malformed as malformed:

@@ -95,6 +95,8 @@ class Namespace:
         self.header: Header = _NO_HEADER
         """Its outermost IP header."""
         self.reassembly = Reassembly()
+        self.use_express = True
+        """Whether plain packets of established connections take the short way; off only to compare the two."""
 
     def random(self, below: int) -> int:
         """A number from 0 to `below` - 1."""

@@ -64,6 +64,7 @@ def try_bind_dest(ns: Namespace, conn: Connection) -> Destination | None:
     dest = find_dest(ns, conn)
     if dest is None:
         return None
+    conn.express = None
     hashed = ns.connections.remove(conn)  # its method, and so its key, may change
     bind_dest(conn, dest)
     if hashed:

@@ -55,10 +55,12 @@ def forward(ns: Namespace, conn: Connection, packet: Packet, header: Header, pro
     """Count, move the state on, send, and restart the timer."""
     count_in(ns, conn, packet)
     protocol.transition(conn, Direction.INPUT, packet.data, header)
-    ns.tell("state", f"{protocol.state_name(conn.state)}, {conn.timeout:.0f} s")
+    if ns.note is not None:
+        ns.tell("state", f"{protocol.state_name(conn.state)}, {conn.timeout:.0f} s")
     transmitter = TRANSMITTERS[conn.flags & 7]
     verdict = transmitter(ns, conn, packet, header)
-    ns.tell("transmit", f"{transmitter.__name__}: {verdict.reason.sentence}")
+    if ns.note is not None:
+        ns.tell("transmit", f"{transmitter.__name__}: {verdict.reason.sentence}")
     if conn.flags & ConnFlag.ONE_PACKET:
         packets = ns.sysctl.sync_threshold[0]
     else:

@@ -35,7 +35,8 @@ def outgoing(ns: Namespace, packet: Packet, header: Header) -> Verdict:
         return accept(Reason.UNKNOWN_PROTOCOL)
     conn = protocol.find_out(packet.data, header)
     if conn is not None:
-        ns.tell("connection", f"a server's packet, {protocol.state_name(conn.state)}")
+        if ns.note is not None:
+            ns.tell("connection", f"a server's packet, {protocol.state_name(conn.state)}")
         return respond(ns, conn, packet, header, protocol)
     if ns.services.conn_out_services and header.protocol == Proto.UDP:
         conn = begun_by_server(ns, packet, header)
@@ -74,7 +75,8 @@ def respond(ns: Namespace, conn: Connection, packet: Packet, header: Header, pro
     count_out(ns, conn, packet)
     mark_owned(ns, conn, packet, inward=False)
     protocol.transition(conn, Direction.OUTPUT, packet.data, header)
-    ns.tell("state", f"{protocol.state_name(conn.state)}, {conn.timeout:.0f} s")
+    if ns.note is not None:
+        ns.tell("state", f"{protocol.state_name(conn.state)}, {conn.timeout:.0f} s")
     put(ns, conn)
     return accept(Reason.REPLY if conn.masqueraded else Reason.REPLY_SEEN)
 

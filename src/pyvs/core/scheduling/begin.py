@@ -28,7 +28,8 @@ def begin(ns: Namespace, packet: Packet, header: Header, protocol: Protocol) -> 
         return accept(Reason.LATER_FRAGMENT)
     try:
         if not protocol.opens(packet, header):
-            ns.tell("protocol", f"{protocol.name}: this packet can't begin a connection")
+            if ns.note is not None:
+                ns.tell("protocol", f"{protocol.name}: this packet can't begin a connection")
             return accept(Reason.NOT_AN_OPENER)
         sport, dport = protocol.ports(packet.data, header)
     except Malformed as malformed:
@@ -40,7 +41,8 @@ def begin(ns: Namespace, packet: Packet, header: Header, protocol: Protocol) -> 
     if service is None:
         ns.tell("service", "none for this address, port and mark")
         return accept(Reason.NO_SERVICE)
-    ns.tell("service", str(service))
+    if ns.note is not None:
+        ns.tell("service", str(service))
     if todrop(ns):
         return drop(Reason.DROP_PACKET)
     found = schedule(ns, service, packet, header, protocol, (sport, dport))
@@ -81,9 +83,11 @@ def schedule(
         return None
     dest = service.scheduler.pick(Request(header.protocol, caddr, vaddr, cport, vport))
     if dest is None:
-        ns.tell("scheduler", f"{service.scheduler_name}: no server can take it")
+        if ns.note is not None:
+            ns.tell("scheduler", f"{service.scheduler_name}: no server can take it")
         return None
-    ns.tell("scheduler", f"{service.scheduler_name} chose {ns.name_of(dest.addr, dest.port)}")
+    if ns.note is not None:
+        ns.tell("scheduler", f"{service.scheduler_name} chose {ns.name_of(dest.addr, dest.port)}")
     conn = new_connection(
         ns,
         service.af,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyvs.core.environment import Route
 from pyvs.core.flags import FWD_MASK, ConnFlag, DestFlag, Family, TunType
@@ -26,6 +26,7 @@ class Destination:
         "l_threshold",
         "last_weight",
         "overloaded",
+        "passages",
         "persistconns",
         "port",
         "protocol",
@@ -79,6 +80,8 @@ class Destination:
         self.route: Route | None = None
         """The route to it, true as long as `route_generation` is the environment's. Kernel: `dest_dst`."""
         self.route_generation = -1
+        self.passages: dict[tuple[bytes, int, int], Any] = {}
+        """What NAT to it changes in packets, by virtual address, virtual port and its port; see `core.express`."""
 
     @property
     def forward(self) -> int:

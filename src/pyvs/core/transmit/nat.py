@@ -6,6 +6,7 @@ from pyvs.core.apps.run import app_in
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import fill_cport
 from pyvs.core.environment import Route
+from pyvs.core.express import board
 from pyvs.core.flags import ConnFlag, Direction, Family, Hook
 from pyvs.core.namespace import Namespace
 from pyvs.core.packet.header import Header, Malformed, parse
@@ -43,6 +44,8 @@ def nat(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> Verd
         return drop(malformed.reason)
     packet.data = ip_header(packet.data[: header.offset] + part, dst=conn.daddr)
     packet.ignore_df = True
+    if conn.express is None:
+        board(conn)
     return send_or_continue(ns, conn, packet, route, conn.daddr)
 
 

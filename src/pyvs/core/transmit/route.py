@@ -16,7 +16,7 @@ from pyvs.core.packet.packet import Packet
 from pyvs.core.reasons import Reason
 from pyvs.core.services.destination import Destination
 from pyvs.core.transmit import icmp
-from pyvs.core.transmit.rewrite import ip_header
+from pyvs.core.transmit.rewrite import ttl_decremented
 from pyvs.core.verdict import Verdict, drop
 
 
@@ -68,7 +68,7 @@ def out_route(
     if ttl <= 1:
         icmp.time_exceeded(ns, packet, ns.header)
         return drop(Reason.TTL_EXCEEDED)
-    packet.data = ip_header(data, ttl=ttl - 1)
+    packet.data = ttl_decremented(data)
     mtu = route.mtu
     if mode & Mode.TUNNEL:
         if dest is None:
