@@ -34,6 +34,8 @@ class LiveEnvironment:
         self._pmtu: dict[bytes, tuple[int, float]] = {}
         """Destination -> (path MTU, until when)."""
         self._links: dict[int, Link] = {}
+        self.names: dict[int, str] = {0: ""}
+        """Names of the devices by index."""
         self._pages = 0
         self._pages_at = float("-inf")
         self.refresh()
@@ -54,6 +56,7 @@ class LiveEnvironment:
         self.generation += 1
         self._routes.clear()
         self._links = {link.index: link for link in self._rtnetlink.links()}
+        self.names = {0: "", **{index: link.name for index, link in self._links.items()}}
         self.policy_routing = self._rtnetlink.has_policy()
 
     def expire(self) -> None:
@@ -142,11 +145,6 @@ class LiveEnvironment:
         return next((link.mtu for link in self._links.values() if link.name == device), None)
 
     # ---- for the loop ----------------------------------------------------------
-
-    def device_name(self, index: int) -> str:
-        """The name of a device; empty for 0 and for one that is gone."""
-        link = self._links.get(index)
-        return link.name if link else ""
 
     def links(self) -> list[Link]:
         """All devices."""

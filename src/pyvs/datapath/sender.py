@@ -119,16 +119,20 @@ class Sender:
         """Send a packet as the host's own stack would, to the address in its header."""
         self._put(data, data[16:20] if data[0] >> 4 == 4 else data[24:40], mark, "")
 
-    def reinject(self, data: bytes, mark: int = 0) -> None:
-        """Send a packet by the route that its own source address and mark lead to."""
-        if data[0] >> 4 == 4:
-            info = pack("=i4s4s", 0, data[12:16], b"\0\0\0\0")
-            control = _CONTROL.pack(_CONTROL.size + len(info), socket.IPPROTO_IP, IP_PKTINFO) + info
-            self._put(data, data[16:20], mark, "", control)
-        else:
-            info = pack("=16si", data[8:24], 0)
-            control = _CONTROL.pack(_CONTROL.size + len(info), socket.IPPROTO_IPV6, IPV6_PKTINFO) + info
-            self._put(data, data[24:40], mark, "", control)
+    def reinject(self, packet: Packet, mtu: int) -> None:
+        """Send a packet by the route that its own source address and mark lead to, cut if it is longer than `mtu`."""
+        pieces = [packet.data]
+        if len(packet.data) > mtu or packet.fragment_size:
+            pieces = self._cut(packet, mtu)
+        for data in pieces:
+            if data[0] >> 4 == 4:
+                info = pack("=i4s4s", 0, data[12:16], b"\0\0\0\0")
+                control = _CONTROL.pack(_CONTROL.size + len(info), socket.IPPROTO_IP, IP_PKTINFO) + info
+                self._put(data, data[16:20], packet.mark, "", control)
+            else:
+                info = pack("=16si", data[8:24], 0)
+                control = _CONTROL.pack(_CONTROL.size + len(info), socket.IPPROTO_IPV6, IPV6_PKTINFO) + info
+                self._put(data, data[24:40], packet.mark, "", control)
 
     def _put(self, data: bytes, destination: bytes, mark: int, device: str, control: bytes = b"") -> None:
         if len(destination) == 4:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from pathlib import Path
 from struct import Struct
 from typing import Final
 
@@ -24,6 +25,7 @@ ACCEPT: Final = Action.ACCEPT.value
 QUEUE: Final = 3
 """The verdict that hands a packet to another queue, whose number stands in the upper half."""
 
+LISTING: Final = "/proc/self/net/netfilter/nfnetlink_queue"
 BATCH: Final = 64
 SLOT: Final = 66_560
 """Bytes for one message: a packet of 64 KiB and what the kernel says of it."""
@@ -57,8 +59,6 @@ class Queue:
         fail_open: a full queue lets packets pass instead of dropping them. Raises QueueError.
         """
         self.number = number
-        self.lost = 0
-        """Times that the kernel could not hand packets over because we were too slow."""
         self.refused = 0
         """Verdicts that the kernel refused (the packet was gone)."""
         self._inbox = Inbox(BATCH, SLOT)
@@ -142,7 +142,6 @@ class Queue:
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            self.lost += 1
             return received
         view, shapes, likely = self._view, self._shapes, self._likely
         offset = -SLOT
@@ -217,6 +216,18 @@ class Queue:
             self._socket.send(data)
         except OSError:
             self.refused += 1
+
+    def lost(self) -> int:
+        """Packets that the kernel has dropped because the queue, or its socket's buffer, was full."""
+        try:
+            lines = Path(LISTING).read_text("ascii").splitlines()
+        except OSError:
+            return 0
+        for line in lines:
+            words = line.split()
+            if len(words) > 6 and words[0] == str(self.number):
+                return int(words[5]) + int(words[6])
+        return 0
 
     def close(self) -> None:
         """Unbind: what still waits is dropped by the kernel."""

@@ -1,0 +1,138 @@
+"""What a newcomer gets wrong, looked at when services come in: one sentence each, with the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+
+from pyvs.core.flags import Family, Forward
+from pyvs.core.namespace import Namespace
+from pyvs.core.services.destination import Destination
+from pyvs.daemon.environment import LiveEnvironment
+from pyvs.datapath.chains.iptables import Iptables
+
+PROC: Final = Path("/proc/sys/net")
+FORWARDING: Final = {
+    Family.INET: ("ipv4/ip_forward", "net.ipv4.ip_forward"),
+    Family.INET6: ("ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding"),
+}
+STRICT: Final = 1
+
+
+def hints(ns: Namespace, environment: LiveEnvironment, *, proc: Path = PROC) -> Iterator[str]:
+    """Sentences about the host as it is now; none when all is well."""
+    yield from _virtual_addresses(ns, environment)
+    yield from _forwarding(ns, proc)
+    yield from _servers(ns, environment)
+    yield from _way_back(ns, environment)
+    yield from _reverse_path(ns, environment, proc)
+
+
+def _virtual_addresses(ns: Namespace, environment: LiveEnvironment) -> Iterator[str]:
+    told: set[bytes] = set()
+    for service in ns.services:
+        if service.fwmark or service.addr in told:
+            continue
+        told.add(service.addr)
+        if not environment.is_local(service.addr):
+            address = ip_address(service.addr)
+            length = address.max_prefixlen
+            yield (
+                f"the virtual address {address} is not an address of this host, so its packets never reach the "
+                f"director: ip addr add {address}/{length} dev lo (or to the device towards the clients)"
+            )
+
+
+def _forwarding(ns: Namespace, proc: Path) -> Iterator[str]:
+    for family, (path, name) in FORWARDING.items():
+        nat = any(server.forward == Forward.MASQ for server in _destinations(ns, family))
+        if nat and _read(proc / path) == 0:
+            yield (
+                f"{name} is 0, so replies of NAT servers are not forwarded to the clients: sysctl -w {name}=1"
+            )
+
+
+def _servers(ns: Namespace, environment: LiveEnvironment) -> Iterator[str]:
+    told: set[bytes] = set()
+    for server in _destinations(ns):
+        if server.addr in told:
+            continue
+        told.add(server.addr)
+        address = ip_address(server.addr)
+        route = environment.route(server.addr)
+        if route is None:
+            yield f"there is no route to the server {address}: ip route add {address} via ..."
+        elif route.gateway is not None and server.forward == Forward.DROUTE:
+            yield (
+                f"the server {address} is behind the gateway {ip_address(route.gateway)}, but direct routing needs "
+                "it in a network of this host: use a tunnel (-i) or NAT (-m)"
+            )
+        elif route.gateway is not None and server.forward == Forward.MASQ:
+            yield (
+                f"the server {address} is behind the gateway {ip_address(route.gateway)}: its replies must come "
+                "back through this host, so routers there must send the clients' addresses here"
+            )
+
+
+def _way_back(ns: Namespace, environment: LiveEnvironment) -> Iterator[str]:
+    """Whether anything outside the host's own networks is reachable; asked by an address of documentation."""
+    outside = {Family.INET: ip_address("198.51.100.1"), Family.INET6: ip_address("2001:db8:ffff::1")}
+    for family, address in outside.items():
+        if not any(True for _ in _destinations(ns, family)):
+            continue
+        if environment.route(address.packed) is None:
+            version = "IPv4" if family == Family.INET else "IPv6"
+            yield (
+                f"there is no default route for {version}: clients outside the networks of this host get no answer "
+                "from NAT servers (harmless if there are none)"
+            )
+
+
+def _reverse_path(ns: Namespace, environment: LiveEnvironment, proc: Path) -> Iterator[str]:
+    if not any(True for _ in _destinations(ns, Family.INET)):
+        return
+    everywhere = _read(proc / "ipv4/conf/all/rp_filter") or 0
+    names = [link.name for link in environment.links() if link.up and link.name != "lo"]
+    strict = [
+        name for name in names if max(everywhere, _read(proc / f"ipv4/conf/{name}/rp_filter") or 0) == STRICT
+    ]
+    if strict and len(names) > 1:
+        yield (
+            f"rp_filter is strict on {', '.join(strict[:4])}: a client whose packets come by another device than its "
+            "answers leave by is not heard (sysctl -w net.ipv4.conf.DEVICE.rp_filter=2 if there are such)"
+        )
+
+
+def firewall_hints(ns: Namespace) -> Iterator[str]:
+    """What of the host's own rules gets in the way; asks iptables, so it takes some milliseconds."""
+    for family in (Family.INET, Family.INET6):
+        if not any(server.forward == Forward.MASQ for server in _destinations(ns, family)):
+            continue
+        for tool in Iptables.all(family)[:1]:
+            for rule in tool.save().rules:
+                if (
+                    "INVALID" in rule
+                    and "-j DROP" in rule
+                    and " FORWARD " in rule
+                    and not ns.sysctl.conntrack
+                ):
+                    yield (
+                        f"a rule of {tool.name} drops packets in state INVALID, which replies of NAT servers are for "
+                        "conntrack: sysctl net.ipv4.vs.conntrack=1, or let the servers' addresses pass before it"
+                    )
+                    break
+
+
+def _destinations(ns: Namespace, family: Family | None = None) -> Iterator[Destination]:
+    for service in ns.services:
+        if family is None or service.af == family:
+            yield from service.destinations
+
+
+def _read(path: Path) -> int | None:
+    try:
+        return int(path.read_text("ascii"))
+    except (OSError, ValueError):
+        return None

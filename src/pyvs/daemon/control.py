@@ -1,0 +1,110 @@
+"""The control verbs of a live director: each change is told to the log and to whoever keeps the chains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Final
+
+from pyvs.core.control.specs import (
+    DaemonSpec,
+    DestKey,
+    DestSpec,
+    ServiceKey,
+    ServiceSpec,
+    Timeouts,
+)
+from pyvs.core.control.verbs import Control
+from pyvs.core.flags import FWD_MASK, Forward, SyncState
+from pyvs.core.namespace import Namespace
+
+METHODS: Final = {
+    Forward.MASQ: "NAT",
+    Forward.LOCALNODE: "local",
+    Forward.TUNNEL: "tunnel",
+    Forward.DROUTE: "direct routing",
+    Forward.BYPASS: "bypass",
+}
+
+Told = Callable[[str, bool], None]
+"""Called after a change: what changed, in a line, and whether services or servers (so the chains) did."""
+
+
+class ToldControl(Control):
+    """The verbs, with a line for each change that was made; a verb that is refused tells nothing."""
+
+    def __init__(self, ns: Namespace, told: Told) -> None:
+        super().__init__(ns)
+        self._told = told
+
+    def new_service(self, spec: ServiceSpec, now: float) -> None:
+        """Add a service. Raises ControlError."""
+        super().new_service(spec, now)
+        self._told(f"service {spec.key} added, scheduler {spec.scheduler or 'none'}", True)
+
+    def set_service(self, spec: ServiceSpec, now: float) -> None:
+        """Change a service. Raises ControlError."""
+        super().set_service(spec, now)
+        self._told(f"service {spec.key} changed, scheduler {spec.scheduler or 'none'}", True)
+
+    def del_service(self, key: ServiceKey, now: float) -> None:
+        """Remove a service. Raises ControlError."""
+        super().del_service(key, now)
+        self._told(f"service {key} removed", True)
+
+    def new_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None:
+        """Add a server. Raises ControlError."""
+        super().new_dest(key, spec, now)
+        self._told(f"service {key}: server {_server(spec.key)} added, {_how(spec)}", True)
+
+    def set_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None:
+        """Change a server. Raises ControlError."""
+        super().set_dest(key, spec, now)
+        self._told(f"service {key}: server {_server(spec.key)} changed, {_how(spec)}", True)
+
+    def del_dest(self, key: ServiceKey, dest: DestKey, now: float) -> None:
+        """Remove a server. Raises ControlError."""
+        super().del_dest(key, dest, now)
+        self._told(f"service {key}: server {_server(dest)} removed", True)
+
+    def flush(self, now: float) -> None:
+        """Remove all services."""
+        super().flush(now)
+        self._told("all services removed", True)
+
+    def zero(self, key: ServiceKey | None, now: float) -> None:
+        """Show counters from zero. Raises ControlError."""
+        super().zero(key, now)
+        self._told(
+            "all counters set to zero" if key is None else f"service {key}: counters set to zero", False
+        )
+
+    def set_config(self, timeouts: Timeouts, now: float) -> None:
+        """Set timeouts. Raises ControlError."""
+        super().set_config(timeouts, now)
+        kept = self.get_config()
+        self._told(f"timeouts are TCP {kept.tcp} s, TCP FIN {kept.tcp_fin} s, UDP {kept.udp} s", False)
+
+    def sysctl_write(self, name: str, text: str, now: float) -> None:
+        """Write a knob. Raises ControlError."""
+        super().sysctl_write(name, text, now)
+        self._told(f"sysctl net.ipv4.vs.{name} = {self.sysctl_read(name)}", name == "conntrack")
+
+    def new_daemon(self, spec: DaemonSpec, now: float) -> None:
+        """Start a role of synchronisation. Raises ControlError."""
+        super().new_daemon(spec, now)
+        self._told(f"synchronisation: {spec.state.name} started on {spec.ifn}, syncid {spec.syncid}", False)
+
+    def del_daemon(self, state: SyncState, now: float) -> None:
+        """Stop a role. Raises ControlError."""
+        super().del_daemon(state, now)
+        self._told(f"synchronisation: {state.name} stopped", False)
+
+
+def _server(key: DestKey) -> str:
+    host = ip_address(key.addr)
+    return f"[{host}]:{key.port}" if host.version == 6 else f"{host}:{key.port}"
+
+
+def _how(spec: DestSpec) -> str:
+    return f"{METHODS[Forward(spec.forward & FWD_MASK)]}, weight {spec.weight}"

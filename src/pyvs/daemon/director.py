@@ -1,0 +1,240 @@
+"""A live director put together: queues, engine, chains, raw sockets, control socket, in this network namespace."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol, Self
+
+from pyvs.core.control.verbs import Control
+from pyvs.core.engine import Engine
+from pyvs.core.errors import PyvsError
+from pyvs.daemon.chain_updates import ChainUpdates
+from pyvs.daemon.checks import firewall_hints, hints
+from pyvs.daemon.control import ToldControl
+from pyvs.daemon.environment import LiveEnvironment
+from pyvs.daemon.live import Live
+from pyvs.daemon.log import Log
+from pyvs.daemon.loop import Loop, Signals, freeze
+from pyvs.datapath.chains.iptables import ChainError
+from pyvs.datapath.chains.keeper import Chains
+from pyvs.datapath.nfqueue.queue import Queue
+from pyvs.datapath.rtnetlink import Rtnetlink
+from pyvs.datapath.sender import Sender
+
+QUEUE: Final = 8848
+"""Number of the first of two queues; that of IPVS's synchronisation port."""
+OWN_MARK: Final = 0x4000_0000
+LOOK_SECONDS: Final = 5.0
+HINTS_SECONDS: Final = 1.0
+"""After a change, hints wait so long for the next one."""
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Options:
+    """What the administrator may choose."""
+
+    queue: int = QUEUE
+    own_mark: int = OWN_MARK
+    bypass: bool = False
+    """While the director is away, packets pass to the host."""
+    fail_open: bool = False
+    """When the queue is full, packets pass to the host."""
+    queue_length: int = 4096
+    debug: bool = False
+
+
+class RuleSet(Protocol):
+    """Rules from a file, checked."""
+
+    def apply(self, control: Control, now: float) -> None:
+        """Put them into an engine. Raises PyvsError."""
+        ...
+
+
+class ControlDoor(Protocol):
+    """How commands come in while the director runs."""
+
+    def descriptors(self) -> Iterable[int]:
+        """What becomes readable when a command comes."""
+        ...
+
+    def serve(self, descriptor: int) -> None:
+        """Read there and answer."""
+        ...
+
+    def close(self) -> None:
+        """No more commands."""
+        ...
+
+
+class Director:
+    """A virtual server with real packets. A context manager: what it put into the kernel goes with it."""
+
+    def __init__(self, options: Options, log: Log, clock: Callable[[], float] = time.monotonic) -> None:
+        """Bind and open what is needed; nothing is queued yet. Raises PyvsError with the remedy."""
+        self.options = options
+        self.log = log
+        self.clock = clock
+        self._stack = contextlib.ExitStack()
+        self._hints_due: float | None = None
+        self._hinted: set[str] = set()
+        self._look_due = 0.0
+        self._lost = 0
+        try:
+            self._open()
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _open(self) -> None:
+        options, clock, stack = self.options, self.clock, self._stack
+        self.plain = Queue(options.queue, length=options.queue_length, fail_open=options.fail_open)
+        stack.callback(self.plain.close)
+        self.large = Queue(
+            options.queue + 1, length=options.queue_length, gso=True, fail_open=options.fail_open
+        )
+        stack.callback(self.large.close)
+        self.sender = Sender(options.own_mark)
+        stack.callback(self.sender.close)
+        rtnetlink = Rtnetlink()
+        stack.callback(rtnetlink.close)
+        self.environment = LiveEnvironment(rtnetlink, clock)
+        self.engine = Engine(self.environment, now=clock())
+        self.control = self.engine.control = ToldControl(self.engine.ns, self._told)
+        self.live = Live(
+            self.engine, self.environment, self.sender, self.log, clock, plain_queue=options.queue
+        )
+        self.loop = Loop(clock)
+        stack.callback(self.loop.close)
+        self.chains = Chains()
+        self.updates = ChainUpdates(
+            self.chains, self.engine.ns, self.environment, self.log, clock,
+            queue=options.queue, gso_queue=options.queue + 1, own_mark=options.own_mark, bypass=options.bypass,
+        )  # fmt: skip
+        self._started = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    def start(self, rules: RuleSet | None = None) -> None:
+        """Put the rules into the engine and our chains into the kernel. Raises PyvsError."""
+        for program in self.chains.remove_leftovers():
+            self.log.warning(
+                f"the tables of {program} held chains of a director that did not end cleanly: they are replaced"
+            )
+        self._stack.callback(self._remove_chains)
+        if rules is not None:
+            rules.apply(self.control, self.clock())
+        self._started = True
+        self.updates.start()
+        self._look_due = self.clock() + LOOK_SECONDS
+        self._hint()
+        self.log.info(self._summary())
+        freeze()
+
+    def _summary(self) -> str:
+        services = list(self.engine.ns.services)
+        servers = sum(len(service.destinations) for service in services)
+        mark = self.options.own_mark
+        return (
+            f"ready: {len(services)} services, {servers} servers; queues {self.options.queue} and "
+            f"{self.options.queue + 1}, our packets carry mark {mark:#x}/{mark:#x}"
+            + (", packets pass to the host while this director is away" if self.options.bypass else "")
+        )
+
+    def _told(self, what: str, chains: bool) -> None:
+        self.log.info(what)
+        if self._started and chains:
+            self.updates.changed()
+            self._hints_due = self.clock() + HINTS_SECONDS
+
+    def _hint(self) -> None:
+        """Say what hinders, each once as long as it lasts."""
+        self._hints_due = None
+        found = [*hints(self.engine.ns, self.environment), *firewall_hints(self.engine.ns)]
+        for text in found:
+            if text not in self._hinted:
+                self.log.warning(text)
+        self._hinted = set(found)
+
+    # ---- running ---------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until SIGTERM, SIGINT or SIGHUP comes."""
+        signals = Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        try:
+            self.loop.watch(signals, lambda: self._signalled(signals))
+            self.loop.watch(self.plain, lambda: self.live.serve(self.plain))
+            self.loop.watch(self.large, lambda: self.live.serve(self.large))
+            self.loop.watch(self.environment, self._look_at_host)
+            self.loop.run(self._next_time, self._tick)
+        finally:
+            self.loop.forget(signals)
+            signals.close()
+
+    def _signalled(self, signals: Signals) -> None:
+        for number in signals.read():
+            self.log.info(f"{number.name}: ending")
+            self.loop.running = False
+
+    def _look_at_host(self) -> None:
+        policy = self.environment.policy_routing
+        if self.environment.look():
+            self._hints_due = self.clock() + HINTS_SECONDS
+            if self.environment.policy_routing != policy:
+                self.updates.changed()
+
+    def _next_time(self) -> float | None:
+        wake = min(self.engine.next_timeout(), self._look_due)
+        for due in (self.updates.due, self._hints_due):
+            if due is not None and due < wake:
+                wake = due
+        return wake
+
+    def _tick(self) -> None:
+        now = self.clock()
+        if self.engine.next_timeout() <= now:
+            self.engine.handle_timeouts(now)
+            self.live.perform(self.engine.drain(), now)
+            self.sender.flush()
+        if self.updates.due is not None and self.updates.due <= now:
+            self.updates.put_in()
+        if self._hints_due is not None and self._hints_due <= now:
+            self._hint()
+        if self._look_due <= now:
+            self._look_due = now + LOOK_SECONDS
+            self.environment.expire()
+            self.updates.look()
+            self._tell_losses()
+
+    def _tell_losses(self) -> None:
+        """Say that packets were lost because the director is too slow."""
+        lost = self.plain.lost() + self.large.lost()
+        if lost > self._lost:
+            self.log.warning(f"the queues were full: {lost - self._lost} packets were lost")
+        self._lost = lost
+
+    # ---- the end ---------------------------------------------------------------
+
+    def _remove_chains(self) -> None:
+        try:
+            self.chains.close()
+        except ChainError as error:
+            self.log.error(f"our chains are still in the kernel: {error}")
+
+    def close(self) -> None:
+        """Take our chains out, then let go of all else."""
+        self._stack.close()
+        if self._started:
+            self._started = False
+            self.log.info(f"ended after {self.live.packets} packets")
+
+
+__all__ = ["OWN_MARK", "QUEUE", "Director", "Options", "PyvsError"]
