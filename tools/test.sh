@@ -14,7 +14,7 @@ export PATH
 failed=
 check() {
     printf '== %s\n' "$*"
-    "$bin/$@" || failed="$failed $1"
+    "$bin/$@" || failed="${failed:+$failed; }$*"
 }
 
 check ruff check .
@@ -23,7 +23,7 @@ check mypy
 check lint-imports
 check python tools/check_tree.py
 if [ -n "$failed" ]; then
-    printf '== these checks failed:%s\n' "$failed"
+    printf '== these checks failed: %s\n' "$failed"
 fi
 
 printf '== pytest\n'
