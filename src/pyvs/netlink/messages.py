@@ -244,12 +244,9 @@ def _read_stats(values: Values) -> tuple[Totals, Rates]:
 
 
 def _role(number: int) -> SyncState:
-    try:
-        return SyncState(number)
-    except ValueError:
-        raise ControlError(
-            Errno.EINVAL, f"synchronisation role {number}: give 1 for master or 2 for backup"
-        ) from None
+    if number not in (SyncState.MASTER, SyncState.BACKUP):
+        raise ControlError(Errno.EINVAL, f"role {number} is neither 1 (master) nor 2 (backup)")
+    return SyncState(number)
 
 
 def read_daemon(top: Mapping[str, Any]) -> DaemonSpec:

@@ -21,7 +21,7 @@ from pyvs.core.control.specs import (
     Timeouts,
 )
 from pyvs.core.errors import ControlError, Errno
-from pyvs.core.flags import FWD_MASK, Forward, SyncState
+from pyvs.core.flags import SyncState
 from pyvs.netlink import messages as m
 from pyvs.netlink.attributes import (
     CTRL,
@@ -108,13 +108,7 @@ def _dest_of(control: Verbs, top: Values, *, full: bool) -> tuple[ServiceKey, De
     """The service, which must exist before anything is said about its destination; then that."""
     key = m.read_service_key(top)
     control.get_service(key)
-    spec = m.read_dest(top, key.af, full=full)
-    if full and spec.key.af != key.af:
-        if control.get_daemons():
-            raise ControlError(Errno.EINVAL, "synchronisation cannot carry servers of another address family")
-        if spec.forward & FWD_MASK != Forward.TUNNEL:
-            raise ControlError(Errno.EINVAL, "a server of another address family needs a tunnel")
-    return key, spec
+    return key, m.read_dest(top, key.af, full=full)
 
 
 def _new_dest(control: Verbs, top: Values, now: float) -> None:

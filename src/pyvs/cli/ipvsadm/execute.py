@@ -1,0 +1,167 @@
+"""An invocation carried out: verbs of the client, listings to stdout."""
+
+from collections.abc import Callable
+from typing import Final, TextIO
+
+from pyvs.cli.ipvsadm.addresses import address_text
+from pyvs.cli.ipvsadm.connections import connection_lines
+from pyvs.cli.ipvsadm.failures import failure
+from pyvs.cli.ipvsadm.grammar import Command, Option
+from pyvs.cli.ipvsadm.invocation import Invocation, Stop
+from pyvs.cli.ipvsadm.listing import HEADERS, Format, columns_of, service_lines
+from pyvs.cli.ipvsadm.names import Names
+from pyvs.cli.ipvsadm.order import sort_dests, sort_services
+from pyvs.cli.ipvsadm.save import save_dest, save_service
+from pyvs.core.control.specs import DaemonSpec, DestKey, DestSpec, DestView, ServiceKey, ServiceSpec
+from pyvs.core.errors import ControlError
+from pyvs.core.flags import Family, SyncState
+from pyvs.netlink.client import Client
+
+
+def _key(asked: Invocation) -> ServiceKey:
+    if asked.fwmark:
+        return ServiceKey(asked.af, fwmark=asked.fwmark)
+    return ServiceKey(asked.af, asked.protocol, asked.addr, asked.port)
+
+
+def _service(asked: Invocation) -> ServiceSpec:
+    return ServiceSpec(
+        _key(asked),
+        scheduler=asked.scheduler,
+        flags=asked.flags,
+        timeout=asked.timeout,
+        netmask=asked.netmask,
+        pe=asked.pe,
+    )
+
+
+def _dest(asked: Invocation) -> DestSpec:
+    return DestSpec(
+        DestKey(asked.dest_addr, asked.dest_port, asked.dest_af),
+        forward=asked.forward,
+        weight=asked.weight,
+        u_threshold=asked.u_threshold,
+        l_threshold=asked.l_threshold,
+        tun_type=asked.tun_type,
+        tun_port=asked.tun_port,
+        tun_flags=asked.tun_flags,
+    )
+
+
+def _daemon(asked: Invocation) -> DaemonSpec:
+    return DaemonSpec(
+        asked.state,
+        asked.interface,
+        syncid=asked.syncid,
+        maxlen=asked.maxlen,
+        group=asked.group,
+        port=asked.mcast_port,
+        ttl=asked.ttl,
+    )
+
+
+def _zero(client: Client, asked: Invocation) -> None:
+    client.zero(_key(asked) if Option.SERVICE in asked.options else None)
+
+
+VERBS: Final[dict[Command, Callable[[Client, Invocation], None]]] = {
+    Command.ADD: lambda client, asked: client.new_service(_service(asked)),
+    Command.EDIT: lambda client, asked: client.set_service(_service(asked)),
+    Command.DELETE: lambda client, asked: client.del_service(_key(asked)),
+    Command.FLUSH: lambda client, asked: client.flush(),
+    Command.ADD_SERVER: lambda client, asked: client.new_dest(_key(asked), _dest(asked)),
+    Command.EDIT_SERVER: lambda client, asked: client.set_dest(_key(asked), _dest(asked)),
+    Command.DELETE_SERVER: lambda client, asked: client.del_dest(_key(asked), _dest(asked).key),
+    Command.ZERO: _zero,
+    Command.SET: lambda client, asked: client.set_config(asked.timeouts),
+    Command.START_DAEMON: lambda client, asked: client.new_daemon(_daemon(asked)),
+    Command.STOP_DAEMON: lambda client, asked: client.del_daemon(asked.state),
+}
+"""The commands that change something."""
+
+
+class Executor:
+    """Carries invocations out."""
+
+    def __init__(self, client: Client, stdout: TextIO, stderr: TextIO, names: Names) -> None:
+        self._client = client
+        self._stdout = stdout
+        self._stderr = stderr
+        self._names = names
+
+    def execute(self, asked: Invocation) -> int:
+        """The exit status. Raises Stop when a listing fails."""
+        if asked.command in (Command.LIST, Command.SAVE):
+            try:
+                self._save(asked) if asked.command is Command.SAVE else self._list(asked)
+            except ControlError as refusal:
+                raise Stop(1, failure(Command.LIST, refusal.errno) + "\n") from None
+            return 0
+        try:
+            VERBS[asked.command](self._client, asked)
+        except ControlError as refusal:
+            self._stderr.write(failure(asked.command, refusal.errno) + "\n")
+            return 255
+        return 0
+
+    def list_all(self, form: Format, *, sort: bool = True) -> None:
+        """The whole table. Raises ControlError."""
+        version, size = self._client.get_info()
+        text = f"{version >> 16 & 0xFF}.{version >> 8 & 0xFF}.{version & 0xFF}"
+        views = self._client.get_services()
+        self._print(f"IP Virtual Server version {text} (size={size})")
+        self._print(*HEADERS[form.columns])
+        for view in sort_services(views) if sort else views:
+            self._print(*service_lines(view, self._dests(view.spec.key, sort), form))
+
+    def _list(self, asked: Invocation) -> None:
+        options = asked.options
+        sort = Option.NOSORT not in options
+        names = self._chosen_names(asked)
+        form = Format(columns_of(options), Option.EXACT in options, names)
+        if Option.CONNECTION in options:
+            engines = Option.PERSISTENT_CONN in options
+            self._print(*connection_lines(self._client.proc("ip_vs_conn"), engines=engines, names=names))
+        elif Option.SERVICE in options:
+            view = self._client.get_service(_key(asked))
+            dests = self._dests(view.spec.key, sort)
+            self._print(*HEADERS[form.columns], *service_lines(view, dests, form))
+        elif Option.TIMEOUT in options:
+            timeouts = self._client.get_config()
+            self._print(f"Timeout (tcp tcpfin udp): {timeouts.tcp} {timeouts.tcp_fin} {timeouts.udp}")
+        elif Option.DAEMON in options:
+            self._print(*(_daemon_line(spec) for spec in self._client.get_daemons()))
+        else:
+            self.list_all(form, sort=sort)
+
+    def _save(self, asked: Invocation) -> None:
+        names = self._chosen_names(asked)
+        for view in sort_services(self._client.get_services()):
+            key = view.spec.key
+            self._print(save_service(view, names))
+            self._print(*(save_dest(dest, key, names) for dest in self._dests(key, sort=True)))
+
+    def _chosen_names(self, asked: Invocation) -> Names | None:
+        return None if Option.NUMERIC in asked.options else self._names
+
+    def _dests(self, key: ServiceKey, sort: bool) -> list[DestView]:
+        dests = self._client.get_dests(key)
+        return sort_dests(dests) if sort else dests
+
+    def _print(self, *lines: str) -> None:
+        self._stdout.writelines(f"{line}\n" for line in lines)
+
+
+def _daemon_line(spec: DaemonSpec) -> str:
+    role = "master" if spec.state == SyncState.MASTER else "backup"
+    parts = [f"mcast={spec.ifn}", f"syncid={spec.syncid}"]
+    if spec.maxlen:
+        parts.append(f"maxlen={spec.maxlen}")
+    if spec.group:
+        af = Family.INET6 if len(spec.group) == 16 else Family.INET
+        parts.append(f"group={address_text(af, spec.group)}")
+    if spec.port:
+        parts.append(f"port={spec.port}")
+    if spec.ttl:
+        parts.append(f"ttl={spec.ttl}")
+    return f"{role} sync daemon ({', '.join(parts)})"
