@@ -18,15 +18,17 @@ from pyvs.core.flags import Family, SyncState
 from pyvs.netlink.client import Client
 
 
-def _key(asked: Invocation) -> ServiceKey:
+def service_key(asked: Invocation) -> ServiceKey:
+    """The service that it names."""
     if asked.fwmark:
         return ServiceKey(asked.af, fwmark=asked.fwmark)
     return ServiceKey(asked.af, asked.protocol, asked.addr, asked.port)
 
 
-def _service(asked: Invocation) -> ServiceSpec:
+def service_spec(asked: Invocation) -> ServiceSpec:
+    """All that it says of a service."""
     return ServiceSpec(
-        _key(asked),
+        service_key(asked),
         scheduler=asked.scheduler,
         flags=asked.flags,
         timeout=asked.timeout,
@@ -35,7 +37,8 @@ def _service(asked: Invocation) -> ServiceSpec:
     )
 
 
-def _dest(asked: Invocation) -> DestSpec:
+def dest_spec(asked: Invocation) -> DestSpec:
+    """All that it says of a server."""
     return DestSpec(
         DestKey(asked.dest_addr, asked.dest_port, asked.dest_af),
         forward=asked.forward,
@@ -48,7 +51,8 @@ def _dest(asked: Invocation) -> DestSpec:
     )
 
 
-def _daemon(asked: Invocation) -> DaemonSpec:
+def daemon_spec(asked: Invocation) -> DaemonSpec:
+    """All that it says of a synchronisation daemon."""
     return DaemonSpec(
         asked.state,
         asked.interface,
@@ -61,20 +65,20 @@ def _daemon(asked: Invocation) -> DaemonSpec:
 
 
 def _zero(client: Client, asked: Invocation) -> None:
-    client.zero(_key(asked) if Option.SERVICE in asked.options else None)
+    client.zero(service_key(asked) if Option.SERVICE in asked.options else None)
 
 
 VERBS: Final[dict[Command, Callable[[Client, Invocation], None]]] = {
-    Command.ADD: lambda client, asked: client.new_service(_service(asked)),
-    Command.EDIT: lambda client, asked: client.set_service(_service(asked)),
-    Command.DELETE: lambda client, asked: client.del_service(_key(asked)),
+    Command.ADD: lambda client, asked: client.new_service(service_spec(asked)),
+    Command.EDIT: lambda client, asked: client.set_service(service_spec(asked)),
+    Command.DELETE: lambda client, asked: client.del_service(service_key(asked)),
     Command.FLUSH: lambda client, asked: client.flush(),
-    Command.ADD_SERVER: lambda client, asked: client.new_dest(_key(asked), _dest(asked)),
-    Command.EDIT_SERVER: lambda client, asked: client.set_dest(_key(asked), _dest(asked)),
-    Command.DELETE_SERVER: lambda client, asked: client.del_dest(_key(asked), _dest(asked).key),
+    Command.ADD_SERVER: lambda client, asked: client.new_dest(service_key(asked), dest_spec(asked)),
+    Command.EDIT_SERVER: lambda client, asked: client.set_dest(service_key(asked), dest_spec(asked)),
+    Command.DELETE_SERVER: lambda client, asked: client.del_dest(service_key(asked), dest_spec(asked).key),
     Command.ZERO: _zero,
     Command.SET: lambda client, asked: client.set_config(asked.timeouts),
-    Command.START_DAEMON: lambda client, asked: client.new_daemon(_daemon(asked)),
+    Command.START_DAEMON: lambda client, asked: client.new_daemon(daemon_spec(asked)),
     Command.STOP_DAEMON: lambda client, asked: client.del_daemon(asked.state),
 }
 """The commands that change something."""
@@ -123,7 +127,7 @@ class Executor:
             engines = Option.PERSISTENT_CONN in options
             self._print(*connection_lines(self._client.proc("ip_vs_conn"), engines=engines, names=names))
         elif Option.SERVICE in options:
-            view = self._client.get_service(_key(asked))
+            view = self._client.get_service(service_key(asked))
             dests = self._dests(view.spec.key, sort)
             self._print(*HEADERS[form.columns], *service_lines(view, dests, form))
         elif Option.TIMEOUT in options:
