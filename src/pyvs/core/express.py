@@ -47,6 +47,7 @@ class Passage:
         "daddr",
         "dest",
         "dport",
+        "in_address",
         "in_ip",
         "in_transport",
         "out_ip",
@@ -59,10 +60,41 @@ class Passage:
         self.dest = dest
         self.vaddr, self.daddr = conn.vaddr, conn.daddr
         self.vport, self.dport = conn.vport.to_bytes(2, "big"), conn.dport.to_bytes(2, "big")
-        self.in_ip = fold(delta(self.vaddr, self.daddr) + _TTL_LESS)
+        self.in_address = delta(self.vaddr, self.daddr)
+        self.in_ip = fold(self.in_address + _TTL_LESS)
         self.out_ip = delta(self.daddr, self.vaddr)
         self.in_transport = delta(self.vaddr + self.vport, self.daddr + self.dport)
         self.out_transport = delta(self.daddr + self.dport, self.vaddr + self.vport)
+
+    def inward(self, data: bytes, check_at: int) -> bytes:
+        """A client's packet, its time to live decremented already, with the server's address and port.
+
+        For headers of 20 bytes; check_at: where the transport's checksum stands, which is not 0 for UDP.
+        """
+        check = (data[10] << 8 | data[11]) ^ 0xFFFF
+        check += self.in_address
+        check = (check & 0xFFFF) + (check >> 16) ^ 0xFFFF
+        sum_ = ((data[check_at] << 8 | data[check_at + 1]) ^ 0xFFFF) + self.in_transport
+        sum_ = (sum_ & 0xFFFF) + (sum_ >> 16) ^ 0xFFFF
+        if not sum_ and check_at == UDP_CHECK:
+            sum_ = 0xFFFF
+        return b"".join(
+            (
+                data[:10],
+                check.to_bytes(2, "big"),
+                data[12:16],
+                self.daddr,
+                data[20:22],
+                self.dport,
+                data[24:check_at],
+                sum_.to_bytes(2, "big"),
+                data[check_at + 2 :],
+            )
+        )
+
+
+TCP_CHECK: Final = 36
+UDP_CHECK: Final = 26
 
 
 def board(conn: Connection) -> None:

@@ -45,11 +45,13 @@ def new_connection(
     conn.fwmark = fwmark
     if flags & ConnFlag.TEMPLATE and pe is not None:
         conn.pe, conn.pe_data = pe, pe_data
-    bind_dest(conn, dest)
+    if dest is not None:
+        bind_dest(conn, dest)
     conn.timeout = FIRST_TIMEOUT
     conn.expires = ns.now + FIRST_TIMEOUT
     conn.sync_endtime = end_time(ns.now)
-    ns.apps.bind(conn)
+    if ns.apps.incarnations:
+        ns.apps.bind(conn)
     if ns.sysctl.conntrack:
         conn.flags |= ConnFlag.NFCT
     if not conn.flags & ConnFlag.ONE_PACKET:

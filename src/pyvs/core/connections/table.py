@@ -17,10 +17,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from pyvs.core.connections.connection import Connection
-from pyvs.core.flags import ConnFlag, Forward
+from pyvs.core.flags import FWD_MASK, ConnFlag, Forward
 
 SHARDS: Final = 256
 _MASK: Final = SHARDS - 1
+
+_HASHED: Final = int(ConnFlag.HASHED)
+_UNUSUAL: Final = ConnFlag.NO_CPORT | ConnFlag.TEMPLATE
 
 Shards = list[dict[bytes, Connection]]
 
@@ -92,27 +95,30 @@ class ConnectionTable:
 
     def insert(self, conn: Connection) -> None:
         """Hash a connection or template. Kernel: `ip_vs_conn_hash`."""
-        if conn.flags & ConnFlag.HASHED:
+        flags = conn.flags
+        if flags & _HASHED:
             return
-        conn.flags |= ConnFlag.HASHED
+        conn.flags = flags | _HASHED
         self.count += 1
-        if conn.flags & ConnFlag.NO_CPORT:
-            self.no_cport += 1
-        if conn.flags & ConnFlag.TEMPLATE:
-            self._insert_template(conn)
-            return
-        conn.in_key = in_key(conn)
-        conn.out_key = out_key(conn)
+        if flags & _UNUSUAL:
+            if flags & ConnFlag.NO_CPORT:
+                self.no_cport += 1
+            if flags & ConnFlag.TEMPLATE:
+                self._insert_template(conn)
+                return
         protocol = conn.protocol
-        if protocol not in self.incoming:
-            self.incoming[protocol] = _shards()
+        shards = self.incoming.get(protocol)
+        if shards is None:
+            shards = self.incoming[protocol] = _shards()
             self.outgoing[protocol] = _shards()
-        shard = self.incoming[protocol][hash(conn.in_key) & _MASK]
-        conn.in_next = shard.get(conn.in_key)
-        shard[conn.in_key] = conn
-        shard = self.outgoing[protocol][hash(conn.out_key) & _MASK]
-        conn.out_next = shard.get(conn.out_key)
-        shard[conn.out_key] = conn
+        key = conn.in_key = in_key(conn)
+        shard = shards[hash(key) & _MASK]
+        conn.in_next = shard.get(key)
+        shard[key] = conn
+        key = conn.out_key = out_key(conn)
+        shard = self.outgoing[protocol][hash(key) & _MASK]
+        conn.out_next = shard.get(key)
+        shard[key] = conn
 
     def remove(self, conn: Connection) -> bool:
         """Unhash it; whether it was hashed. Kernel: `ip_vs_conn_unlink`."""
@@ -202,7 +208,7 @@ def in_key(conn: Connection) -> bytes:
 
 def out_key(conn: Connection) -> bytes:
     """The key of packets from the server."""
-    if conn.forward == Forward.MASQ:
+    if conn.flags & FWD_MASK == Forward.MASQ:
         return conn.daddr + conn.caddr + conn.dport.to_bytes(2, "big") + conn.cport.to_bytes(2, "big")
     return conn.vaddr + conn.caddr + conn.vport.to_bytes(2, "big") + conn.cport.to_bytes(2, "big")
 

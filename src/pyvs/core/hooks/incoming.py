@@ -16,16 +16,19 @@ from pyvs.core.stats.count import count_in
 from pyvs.core.transmit import TRANSMITTERS
 from pyvs.core.verdict import Verdict, accept, drop
 
+_ICMP = frozenset({int(Proto.ICMP), int(Proto.ICMPV6)})
+_HOST = PacketType.HOST
+
 
 def incoming(ns: Namespace, packet: Packet, header: Header) -> Verdict:
     """Send a packet to its server, of a known connection or a new one; else leave it to the host."""
     if packet.owned:
         return accept(Reason.OWN)
-    if packet.type != PacketType.HOST and ns.hook != Hook.LOCAL_OUT:
+    if packet.type is not _HOST and ns.hook is not Hook.LOCAL_OUT:
         return accept(Reason.NOT_FOR_HOST)
     if ns.sysctl.backup_only and ns.sync.is_backup:
         return accept(Reason.BACKUP_ONLY)
-    if header.protocol in (Proto.ICMP, Proto.ICMPV6):
+    if header.protocol in _ICMP:
         verdict = icmp_in(ns, packet, header)
         if verdict is not None:
             return verdict

@@ -12,6 +12,7 @@ from pyvs.core.packet.header import Header, Malformed, parse
 from pyvs.core.packet.packet import Packet
 from pyvs.core.protocols.protocol import Protocol
 from pyvs.core.reasons import Reason
+from pyvs.core.scheduling.from_server import begin_from_server
 from pyvs.core.stats.count import count_out
 from pyvs.core.transmit import icmp
 from pyvs.core.transmit.rewrite import ip_header
@@ -20,13 +21,14 @@ from pyvs.core.verdict import Verdict, accept, drop
 
 _TCP_RST = 0x04
 _SCTP_ABORT = 6
+_ICMP = frozenset({int(Proto.ICMP), int(Proto.ICMPV6)})
 
 
 def outgoing(ns: Namespace, packet: Packet, header: Header) -> Verdict:
     """Give a server's packet the virtual service's address; else leave it to the host."""
     if packet.owned:
         return accept(Reason.OWN)
-    if header.protocol in (Proto.ICMP, Proto.ICMPV6):
+    if header.protocol in _ICMP:
         verdict = icmp_out(ns, packet, header)
         if verdict is not None:
             return verdict
@@ -51,9 +53,9 @@ def begun_by_server(ns: Namespace, packet: Packet, header: Header) -> Connection
     """A connection that a server begins, if a persistence engine knows it. Kernel: `__ip_vs_rs_conn_out`."""
     sport, _dport = ns.protocols[header.protocol].ports(packet.data, header)
     dest = ns.services.find_server(header.af, header.protocol, header.src, sport)
-    if dest is None or dest.service is None or dest.service.pe is None:
+    if dest is None or dest.service is None or dest.service.pe is None or not dest.service.pe.servers_begin:
         return None
-    return dest.service.pe.begin_from_server(ns, packet, header)
+    return begin_from_server(ns, dest.service, dest, packet, header)
 
 
 def respond(ns: Namespace, conn: Connection, packet: Packet, header: Header, protocol: Protocol) -> Verdict:

@@ -20,6 +20,7 @@ from pyvs.core.services.service import Service
 from pyvs.core.verdict import Verdict, accept, drop
 
 FTP_DATA_PORT: Final = 20
+_INSIDE: Final = frozenset({"", "lo"})
 
 
 def begin(ns: Namespace, packet: Packet, header: Header, protocol: Protocol) -> Connection | Verdict:
@@ -67,7 +68,7 @@ def schedule(
     if cport == FTP_DATA_PORT:
         ns.tell("scheduling", "packets from port 20 are never scheduled")
         return accept(Reason.NOT_SCHEDULED)
-    if packet.iif in ("", "lo"):
+    if packet.iif in _INSIDE:
         header.inverse = not header.inverse
         known = protocol.find_in(packet.data, header)
         header.inverse = not header.inverse

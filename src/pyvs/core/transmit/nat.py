@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pyvs.core.apps.run import app_in
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import fill_cport
 from pyvs.core.environment import Route
-from pyvs.core.express import board
+from pyvs.core.express import TCP_CHECK, UDP_CHECK, board
 from pyvs.core.flags import ConnFlag, Direction, Family, Hook
 from pyvs.core.namespace import Namespace
 from pyvs.core.packet.header import Header, Malformed, parse
@@ -17,6 +19,7 @@ from pyvs.core.transmit.route import Mode, out_route
 from pyvs.core.transmit.send import send_or_continue
 from pyvs.core.verdict import Verdict, drop
 
+ANY_WAY: Final = Mode.LOCAL | Mode.NON_LOCAL | Mode.RDR
 _LOOPBACK6 = bytes(15) + b"\x01"
 
 
@@ -24,12 +27,22 @@ def nat(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> Verd
     """Send a client's packet to its server under the server's address."""
     if conn.flags & ConnFlag.NO_CPORT:
         fill_cport(ns, conn, ns.protocols[conn.protocol].ports(packet.data, header)[0])
-    route = out_route(ns, packet, header, conn.dest, conn.daddr, Mode.LOCAL | Mode.NON_LOCAL | Mode.RDR)
+    route = out_route(ns, packet, header, conn.dest, conn.daddr, ANY_WAY)
     if isinstance(route, Verdict):
         return route
     if route.local and is_loopback(conn) and was_input(ns, packet):
         return drop(Reason.NOT_LOOPBACK)
     protocol = ns.protocols[conn.protocol]
+    if conn.express is None:
+        board(conn)
+    passage = conn.express
+    if passage is not None and header.offset == 20 and not packet.checksum_partial:
+        check_at = TCP_CHECK if conn.protocol == 6 else UDP_CHECK
+        data = packet.data
+        if len(data) >= check_at + 2 and (check_at == TCP_CHECK or data[26] or data[27]):
+            packet.data = passage.inward(data, check_at)
+            packet.ignore_df = True
+            return send_or_continue(ns, conn, packet, route, conn.daddr)
     changed = False
     if conn.app is not None:
         if not protocol.checksum_ok(packet, header):
@@ -44,8 +57,6 @@ def nat(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> Verd
         return drop(malformed.reason)
     packet.data = ip_header(packet.data[: header.offset] + part, dst=conn.daddr)
     packet.ignore_df = True
-    if conn.express is None:
-        board(conn)
     return send_or_continue(ns, conn, packet, route, conn.daddr)
 
 

@@ -33,6 +33,9 @@ class Mode(IntEnum):
     """Through a tunnel: its headers take room."""
 
 
+_NON_LOCAL: Final = int(Mode.NON_LOCAL)
+_TUNNEL: Final = int(Mode.TUNNEL)
+
 UDP_HEADER: Final = 8
 GUE_HEADER: Final = 4
 GRE_HEADER: Final = 4
@@ -59,11 +62,22 @@ def out_route(
     if route is None:
         icmp.host_unreachable(ns, packet, ns.header)
         return drop(Reason.NO_ROUTE)
+    data = packet.data
+    if (
+        data[0] == 0x45
+        and not route.local
+        and mode & _NON_LOCAL
+        and not mode & _TUNNEL
+        and data[12] != 127
+        and data[8] > 1
+        and len(data) <= route.mtu
+    ):
+        packet.data = ttl_decremented(data)     # the usual case of all that follows
+        return route
     if _crosses_boundary(ns, packet, mode, route):
         return drop(Reason.NO_ROUTE)
     if route.local:
         return route
-    data = packet.data
     ttl = data[8] if data[0] >> 4 == 4 else data[7]
     if ttl <= 1:
         icmp.time_exceeded(ns, packet, ns.header)
