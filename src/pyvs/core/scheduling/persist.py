@@ -18,6 +18,7 @@ from pyvs.core.packet.header import Header
 from pyvs.core.packet.packet import Packet
 from pyvs.core.reasons import Reason
 from pyvs.core.schedulers.scheduler import Request
+from pyvs.core.services.destination import Destination
 from pyvs.core.services.service import Service
 from pyvs.core.verdict import Verdict, drop
 
@@ -128,10 +129,11 @@ def schedule_persistent(
     return conn
 
 
-def check_template(ns: Namespace, template: Connection) -> bool:
+def check_template(ns: Namespace, template: Connection, wanted: Destination | None = None) -> bool:
     """Whether a template still counts; one that doesn't gets ports that nobody has. Kernel: `ip_vs_check_template`."""
     dest = template.dest
-    if dest is not None and dest.available and not (ns.sysctl.expire_quiescent_template and dest.weight == 0):
+    quiescent = dest is not None and ns.sysctl.expire_quiescent_template and dest.weight == 0
+    if dest is not None and dest.available and not quiescent and wanted in (None, dest):
         return True
     if template.vport != NOWHERE and ns.connections.remove(template):
         template.vport = template.dport = NOWHERE

@@ -142,7 +142,7 @@ class Registry:
 
 
 def _has_conn_out(pe: PersistenceEngine | None) -> bool:
-    return pe is not None and type(pe).begin_from_server is not PersistenceEngine.begin_from_server
+    return pe is not None and pe.servers_begin
 
 
 def _place(destination: Destination) -> ServerPlace | None:
