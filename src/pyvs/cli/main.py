@@ -6,6 +6,7 @@ from typing import Final
 import click
 
 COMMANDS: Final[dict[str, str]] = {
+    "play": "pyvs.cli.play:play",
     "lab": "pyvs.cli.lab:lab",
 }
 """Subcommand -> `module:attribute` of its click command. A line a command; the order is that of the help."""

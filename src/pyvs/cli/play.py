@@ -1,0 +1,61 @@
+"""`pyvs play`: plays scenarios in the recordings' format and writes what happened in the same format."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pyvs.cli.ipvsadm.main import run as ipvsadm
+from pyvs.core.errors import PyvsError
+from pyvs.play.player import Player
+from pyvs.play.scenario import read
+
+
+@click.command()
+@click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", "folder", required=True, type=click.Path(file_okay=False, path_type=Path),
+              help="Folder for the results, each with its scenario's file name.")  # fmt: skip
+def play(scenarios: tuple[Path, ...], folder: Path) -> None:
+    """Play SCENARIOS, as the recorded kernel (Linux 6.1) would, and write what happened into a folder.
+
+    A scenario is a JSON file in the recordings' format; of a whole recording only its scenario is read. The exit
+    status is 0 only if all of them could be played.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    failed = 0
+    columns = (TextColumn("playing"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(scenarios))
+        for path in scenarios:
+            progress.update(task, description=path.stem)
+            try:
+                scenario = read(path)
+                write(folder / path.name, json.dumps(Player(scenario, ipvsadm).run(), indent=1) + "\n")
+            except (PyvsError, OSError) as error:
+                failed += 1
+                console.print(f"pyvs play: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            progress.advance(task)
+    played = len(scenarios) - failed
+    console.print(f"{played} of {len(scenarios)} scenarios played, results in {folder}", markup=False, highlight=False)
+    sys.exit(1 if failed else 0)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file at once: it is whole or not there."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
