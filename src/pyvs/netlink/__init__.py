@@ -5,9 +5,10 @@
     messages.py     tables of values <-> the values of the control verbs
     server.py       a request in, its answers out
     client.py       the control verbs, over a transport
-    transport.py    the transports: direct, and a UNIX socket
-    frames.py       what passes over the UNIX socket
-    control_socket.py   the daemon's end of it
+    transport.py    what carries requests, and the direct way in one process
+    unix.py         the client's end of a UNIX socket
+    control_socket.py  the director's end
+    frames.py       what passes over it
 
 Kernel: the lower half of ip_vs_ctl.c.
 """

@@ -80,7 +80,7 @@ class Verbs(Protocol):
     def sysctl_names(self) -> list[str]: ...  # noqa: D102
     def sysctl_read(self, name: str) -> str: ...  # noqa: D102
     def sysctl_write(self, name: str, text: str, now: float) -> None: ...  # noqa: D102
-    def proc(self, name: str) -> str: ...  # noqa: D102
+    def proc(self, name: str, now: float | None = None) -> str: ...  # noqa: D102
 
 
 Answer = tuple[Command, bytes]

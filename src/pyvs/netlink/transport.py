@@ -1,4 +1,4 @@
-"""How a client reaches a director: directly in one process, or over a UNIX socket (`unix.py`)."""
+"""How a client reaches a director: directly in one process, here, or over a UNIX socket, in unix.py."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -53,7 +53,7 @@ class DirectTransport:
 
     def proc(self, name: str) -> str:
         """The text of /proc/net/NAME. Raises ControlError."""
-        return self._server.control.proc(name)
+        return self._server.control.proc(name, self._clock())
 
     def sysctl_names(self) -> list[str]:
         """The names of all sysctls net.ipv4.vs.NAME."""

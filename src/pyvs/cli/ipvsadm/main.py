@@ -16,8 +16,11 @@ from pyvs.cli.ipvsadm.parse import hint, parse
 from pyvs.cli.ipvsadm.restore import restore
 from pyvs.core.errors import ControlError
 from pyvs.netlink.client import Client
+from pyvs.netlink.unix import UnixTransport, socket_path
 
 SYSTEM_NAMES: Final = SystemNames()
+HELP: Final = frozenset(("-h", "--help", "-v", "--version"))
+"""Answered without a director."""
 
 
 def run(
@@ -61,21 +64,22 @@ def run(
 
 def main() -> None:
     """The program: speaks to the director of this network namespace."""
-    from pyvs.netlink.unix import UnixTransport, socket_path  # noqa: PLC0415
-
-    prog = Path(sys.argv[0]).name
+    prog, argv = Path(sys.argv[0]).name, sys.argv[1:]
+    transport = UnixTransport(socket_path())
     try:
-        client = Client(UnixTransport(socket_path()))
+        if not HELP.intersection(argv[:1]):
+            transport.connect()
+        status = run(argv, Client(transport), sys.stdin, sys.stdout, sys.stderr, prog=prog)
+        sys.stdout.flush()
     except ControlError as refusal:
         sys.stderr.write(f"Can't initialize ipvs: {refusal}\n")
-        sys.exit(2)
-    try:
-        status = run(sys.argv[1:], client, sys.stdin, sys.stdout, sys.stderr, prog=prog)
-        sys.stdout.flush()
+        status = 2
     except BrokenPipeError:
         # The reader has gone (`| head`): nothing more to say, and nothing to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
+    except KeyboardInterrupt:
+        status = 130
     finally:
-        client.close()
+        transport.close()
     sys.exit(status)

@@ -1,0 +1,251 @@
+"""The director's end of the UNIX socket.
+
+    door = ControlSocket(path, server, clock)
+    loop.watch(door, door.on_readable)
+
+One descriptor to wait for, for reading only: an epoll descriptor that holds the listening socket and the clients.
+A client's next request is not read before the answer to its last one has gone, so each costs one answer at most.
+"""
+
+import contextlib
+import os
+import select
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from struct import Struct
+from typing import Final
+
+from pyvs.core.errors import ControlError, Errno, PyvsError
+from pyvs.netlink.frames import LONGEST, Kind, frame, refused, texts
+from pyvs.netlink.server import Server
+from pyvs.netlink.unix import address_of
+
+CLIENTS_MAX: Final = 64
+"""When one more comes, the one that has been silent for longest is hung up on."""
+_CREDENTIALS: Final = Struct("=iII")
+_FRAMES_PER_TURN: Final = 64
+"""So many frames of one client's answer go out before others have their turn."""
+
+
+class _Client:
+    """One connected client."""
+
+    def __init__(self, door: socket.socket, portid: int, *, admin: bool) -> None:
+        self.socket = door
+        self.portid = portid
+        self.admin = admin
+        self.answer: Iterator[bytes] = iter(())
+        self.frame: bytes | None = None
+        """The next of the answer, if it could not be sent yet."""
+
+    def send(self) -> bool:
+        """Send what there is; False while something is left. Raises OSError when the client has gone."""
+        for _ in range(_FRAMES_PER_TURN):
+            if self.frame is None:
+                self.frame = next(self.answer, None)
+                if self.frame is None:
+                    return True
+            try:
+                self.socket.send(self.frame, socket.MSG_NOSIGNAL)
+            except BlockingIOError:
+                return False
+            self.frame = None
+        return False
+
+
+class ControlSocket:
+    """Where clients reach a server. Never raises after it has been opened."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        server: Server,
+        clock: Callable[[], float],
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        """Listen; `tell` is given a sentence when something goes wrong that must not.
+
+        Raises PyvsError when another director has the socket, or it can't be made.
+        """
+        self._path = path
+        self._server = server
+        self._clock = clock
+        self._tell = tell or (lambda sentence: None)
+        self._clients: dict[int, _Client] = {}
+        self._next_portid = 0
+        self._listener = _listen(path)
+        self._identity = _identity(path)
+        self._epoll = select.epoll()
+        self._epoll.register(self._listener, select.EPOLLIN)
+
+    def fileno(self) -> int:
+        """Readable when something is to be done."""
+        return self._epoll.fileno()
+
+    def descriptors(self) -> list[int]:
+        """What becomes readable when something is to be done: `fileno` alone."""
+        return [self.fileno()]
+
+    def serve(self, descriptor: int) -> None:
+        """Do what is to be done."""
+        self.on_readable()
+
+    def on_readable(self) -> None:
+        """Do what is to be done, one request a client, without waiting."""
+        for descriptor, _ in self._epoll.poll(0):
+            if descriptor == self._listener.fileno():
+                self._accept()
+                continue
+            client = self._clients.get(descriptor)
+            if client is not None:
+                self._attend(descriptor, client)
+
+    def close(self) -> None:
+        """Hang up on all and remove the socket's file, if it is still ours."""
+        for descriptor in list(self._clients):
+            self._drop(descriptor)
+        self._epoll.close()
+        self._listener.close()
+        if self._identity is not None and _identity(self._path) == self._identity:
+            with contextlib.suppress(OSError):
+                Path(self._path).unlink()
+
+    def _accept(self) -> None:
+        try:
+            door, _ = self._listener.accept()
+        except OSError:
+            return
+        door.setblocking(False)
+        if len(self._clients) >= CLIENTS_MAX:
+            self._drop(next(iter(self._clients)))
+        credentials = door.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        _, uid, _ = _CREDENTIALS.unpack(credentials)
+        self._next_portid = self._next_portid % 0x7FFFFFFF + 1
+        self._clients[door.fileno()] = _Client(door, self._next_portid, admin=uid in (0, os.geteuid()))
+        self._epoll.register(door, select.EPOLLIN)
+
+    def _attend(self, descriptor: int, client: _Client) -> None:
+        """Take the request, unless an answer is still on its way, and send what can be sent."""
+        self._clients[descriptor] = self._clients.pop(descriptor)  # silent for the shortest time
+        try:
+            if client.send():
+                request = self._receive(client)
+                if request is not None:
+                    client.answer = self._answer(client, request)
+            waiting = not client.send()
+            self._epoll.modify(descriptor, select.EPOLLOUT if waiting else select.EPOLLIN)
+        except OSError:
+            self._drop(descriptor)
+        except Exception as fault:
+            # The director must live whatever a command has hit: this client is told by the hang-up.
+            self._tell(f"control: a request failed, its client is hung up on: {fault!r}")
+            self._drop(descriptor)
+
+    def _receive(self, client: _Client) -> bytes | None:
+        """The next request, if it has come. Raises ConnectionError at its end."""
+        try:
+            data, _, flags, _ = client.socket.recvmsg(LONGEST)
+        except BlockingIOError:
+            return None
+        if not data:
+            raise ConnectionResetError
+        if flags & socket.MSG_TRUNC:
+            return b""
+        return data
+
+    def _answer(self, client: _Client, request: bytes) -> Iterator[bytes]:
+        """The frames that answer a request."""
+        try:
+            yield from self._frames(client, request)
+        except ControlError as refusal:
+            yield refused(refusal)
+        else:
+            yield frame(Kind.END)
+
+    def _frames(self, client: _Client, request: bytes) -> Iterator[bytes]:
+        if not request:
+            raise ControlError(Errno.EMSGSIZE, f"a request has at most {LONGEST} bytes")
+        kind, body = request[0], request[1:]
+        control, now = self._server.control, self._clock()
+        if kind == Kind.NETLINK:
+            datagrams = self._server.serve(
+                body, portid=client.portid, admin=client.admin, now=now, extack=True
+            )
+            for datagram in datagrams:
+                yield frame(Kind.NETLINK, datagram)
+            return
+        text = body.decode("utf-8", "surrogateescape")
+        if kind == Kind.PROC:
+            yield from texts(control.proc(text, now))
+        elif kind == Kind.SYSCTL_NAMES:
+            yield from texts("\n".join(control.sysctl_names()))
+        elif kind == Kind.SYSCTL_READ:
+            yield from texts(control.sysctl_read(text))
+        elif kind == Kind.SYSCTL_WRITE:
+            if not client.admin:
+                raise ControlError(Errno.EPERM, "only root may set a sysctl")
+            name, _, value = text.partition("\0")
+            control.sysctl_write(name, value, now)
+        else:
+            raise ControlError(Errno.EOPNOTSUPP, f"there is no request of kind {kind}")
+
+    def _drop(self, descriptor: int) -> None:
+        client = self._clients.pop(descriptor)
+        with contextlib.suppress(OSError):
+            self._epoll.unregister(descriptor)
+        client.socket.close()
+
+
+def _listen(path: str | Path) -> socket.socket:
+    """A listening socket that only its owner may connect to. Raises PyvsError."""
+    text = os.fspath(path)
+    address = address_of(path)
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    door.setblocking(False)
+    try:
+        if not text.startswith("@"):
+            Path(text).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            _remove_stale(text)
+        before = os.umask(0o177)
+        try:
+            door.bind(address)
+        finally:
+            os.umask(before)
+        door.listen(16)
+    except OSError as problem:
+        door.close()
+        raise PyvsError(
+            f"cannot make the control socket {text}: {problem.strerror or problem}; "
+            "run as root, end the other director, or choose another path by --socket"
+        ) from None
+    return door
+
+
+def _remove_stale(path: str) -> None:
+    """Remove the socket of a director that did not end cleanly. Raises PyvsError if one is alive."""
+    try:
+        if not stat.S_ISSOCK(Path(path).lstat().st_mode):
+            return
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            Path(path).unlink(missing_ok=True)
+            return
+        except BlockingIOError:
+            pass
+    raise PyvsError(f"another director runs in this network namespace ({path}): end it first")
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    """Device and inode of the socket's file."""
+    try:
+        status = Path(path).lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

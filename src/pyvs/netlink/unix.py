@@ -1,0 +1,117 @@
+"""The client's end of the UNIX socket, and where that socket is."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pyvs.core.errors import ControlError, Errno
+from pyvs.netlink.frames import LONGEST, Kind, frame, read_refused
+
+FOLDER: Final = "/run/pyvs"
+VARIABLE: Final = "PYVS_SOCKET"
+TIMEOUT: Final = 30.0
+"""Seconds until a director that doesn't answer is given up."""
+
+
+def socket_path() -> str:
+    """The socket of this network namespace's director, or what PYVS_SOCKET says."""
+    given = os.environ.get(VARIABLE)
+    return given or f"{FOLDER}/{Path('/proc/self/ns/net').stat().st_ino}.sock"
+
+
+def address_of(path: str | Path) -> str | bytes:
+    """The address to bind or connect to: `@name` is in the network namespace's abstract names."""
+    text = os.fspath(path)
+    return b"\0" + text[1:].encode() if text.startswith("@") else text
+
+
+class UnixTransport:
+    """Carries requests over a UNIX socket; connects at the first. After a failure it connects anew."""
+
+    def __init__(self, path: str | Path, timeout: float = TIMEOUT) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._socket: socket.socket | None = None
+
+    def connect(self) -> None:
+        """Reach the director. Raises ControlError: ENOPROTOOPT when there is none, EPERM when it may not be."""
+        if self._socket is not None:
+            return
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        door.settimeout(self._timeout)
+        try:
+            door.connect(address_of(self._path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            door.close()
+            raise ControlError(
+                Errno.ENOPROTOOPT,
+                f"no director runs in this network namespace ({os.fspath(self._path)}): start one with `pyvs run`",
+            ) from None
+        except OSError as problem:
+            door.close()
+            errno = Errno.EPERM if isinstance(problem, PermissionError) else Errno.EINVAL
+            remedy = " (you must be root)" if errno is Errno.EPERM else ""
+            reason = problem.strerror or problem
+            raise ControlError(errno, f"{os.fspath(self._path)}: {reason}{remedy}") from None
+        self._socket = door
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def netlink(self, request: bytes) -> Iterator[bytes]:
+        """Send a datagram; its answers, a datagram each. Raises ControlError when the director is away."""
+        return iter([body for kind, body in self._ask(Kind.NETLINK, request) if kind == Kind.NETLINK])
+
+    def proc(self, name: str) -> str:
+        """The text of /proc/net/NAME. Raises ControlError."""
+        return self._text(Kind.PROC, name)
+
+    def sysctl_names(self) -> list[str]:
+        """The names of all sysctls net.ipv4.vs.NAME."""
+        return self._text(Kind.SYSCTL_NAMES, "").split()
+
+    def sysctl_read(self, name: str) -> str:
+        """The text of a sysctl. Raises ControlError ENOENT."""
+        return self._text(Kind.SYSCTL_READ, name)
+
+    def sysctl_write(self, name: str, text: str) -> None:
+        """Set a sysctl. Raises ControlError ENOENT, EINVAL, EPERM."""
+        self._text(Kind.SYSCTL_WRITE, f"{name}\0{text}")
+
+    def _text(self, kind: Kind, body: str) -> str:
+        data = body.encode("utf-8", "surrogateescape")
+        parts = [part for what, part in self._ask(kind, data) if what == Kind.TEXT]
+        return b"".join(parts).decode("utf-8", "surrogateescape")
+
+    def _ask(self, kind: Kind, body: bytes) -> list[tuple[int, bytes]]:
+        """Send a frame; the frames of its answer up to the end."""
+        if len(body) >= LONGEST:
+            raise ControlError(Errno.EMSGSIZE, f"the request has {len(body)} bytes: at most {LONGEST - 1}")
+        self.connect()
+        assert self._socket is not None
+        answers: list[tuple[int, bytes]] = []
+        try:
+            self._socket.send(frame(kind, body))
+            while True:
+                data = self._socket.recv(LONGEST)
+                if not data:
+                    raise ConnectionError("the director has hung up")
+                if data[0] == Kind.REFUSED:
+                    raise read_refused(data[1:])
+                if data[0] == Kind.END:
+                    return answers
+                answers.append((data[0], data[1:]))
+        except TimeoutError:
+            self.close()
+            raise ControlError(
+                Errno.EINTR, f"the director gave no answer within {self._timeout:g} s"
+            ) from None
+        except OSError as problem:
+            self.close()
+            reason = problem.strerror or problem
+            raise ControlError(Errno.EINTR, f"lost the director while it was asked: {reason}") from None
