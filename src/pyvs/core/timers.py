@@ -10,8 +10,10 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import Final, Protocol
 
-RESOLUTION: Final = 16
-"""Slots in a second."""
+RESOLUTION: Final = 100
+"""Slots in a second: a slot is a tick of the recorded kernel."""
+_TINY: Final = 1e-6
+"""What a sum of times may be off; far less than a tick."""
 
 
 class Timed(Protocol):
@@ -36,7 +38,7 @@ class Wheel:
 
     def set(self, timed: Timed) -> None:
         """Watch `timed.expires`; to be called when a thing is new or its limit came closer."""
-        slot = int(timed.expires * RESOLUTION) + 1
+        slot = int(timed.expires * RESOLUTION - _TINY) + 1
         if timed.slot < 0 or slot < timed.slot:
             timed.slot = slot
             bucket = self._slots.get(slot)
@@ -47,7 +49,7 @@ class Wheel:
                 bucket.append(timed)
 
     def next_slot_time(self) -> float | None:
-        """When to call `due` next, or None when nothing is watched. Never later than the next expiry + 1/16 s."""
+        """When to call `due` next, or None when nothing is watched. Never more than a tick late."""
         if self._stretch:
             return 0.0
         return self._due[0] / RESOLUTION if self._due else None
@@ -58,7 +60,7 @@ class Wheel:
         There may be more: call again while `next_slot_time` is not later than now.
         """
         passed: list[Timed] = []
-        current = now * RESOLUTION
+        current = now * RESOLUTION + _TINY
         while limit > 0:
             if not self._stretch:
                 if not self._due or self._due[0] > current:
@@ -72,7 +74,7 @@ class Wheel:
             if timed.slot != self._stretch_slot:
                 continue  # moved to an earlier slot, or no longer watched
             timed.slot = -1
-            if timed.expires > now:
+            if timed.expires > now + _TINY:
                 self.set(timed)
             else:
                 passed.append(timed)
