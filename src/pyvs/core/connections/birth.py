@@ -50,8 +50,7 @@ def new_connection(
     conn.timeout = FIRST_TIMEOUT
     conn.expires = ns.now + FIRST_TIMEOUT
     conn.sync_endtime = end_time(ns.now)
-    if ns.apps.incarnations:
-        ns.apps.bind(conn)
+    ns.apps.bind(conn)
     if ns.sysctl.conntrack:
         conn.flags |= ConnFlag.NFCT
     if not conn.flags & ConnFlag.ONE_PACKET:
