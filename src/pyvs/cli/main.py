@@ -6,6 +6,7 @@ from typing import Final
 import click
 
 COMMANDS: Final[dict[str, str]] = {
+    "run": "pyvs.cli.run:run",
     "play": "pyvs.cli.play:play",
     "lab": "pyvs.cli.lab:lab",
 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol, Self
 
 from pyvs.core.control.verbs import Control
@@ -24,6 +26,8 @@ from pyvs.datapath.chains.keeper import Chains
 from pyvs.datapath.nfqueue.queue import Queue
 from pyvs.datapath.rtnetlink import Rtnetlink
 from pyvs.datapath.sender import Sender
+from pyvs.netlink.control_socket import ControlSocket
+from pyvs.netlink.server import Server
 
 QUEUE: Final = 8848
 """Number of the first of two queues; that of IPVS's synchronisation port."""
@@ -55,28 +59,18 @@ class RuleSet(Protocol):
         ...
 
 
-class ControlDoor(Protocol):
-    """How commands come in while the director runs."""
-
-    def descriptors(self) -> Iterable[int]:
-        """What becomes readable when a command comes."""
-        ...
-
-    def serve(self, descriptor: int) -> None:
-        """Read there and answer."""
-        ...
-
-    def close(self) -> None:
-        """No more commands."""
-        ...
-
-
 class Director:
     """A virtual server with real packets. A context manager: what it put into the kernel goes with it."""
 
-    def __init__(self, options: Options, log: Log, clock: Callable[[], float] = time.monotonic) -> None:
-        """Bind and open what is needed; nothing is queued yet. Raises PyvsError with the remedy."""
+    def __init__(
+        self, options: Options, log: Log, socket_file: str | Path, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Bind and open what is needed; nothing is queued yet. Raises PyvsError with the remedy.
+
+        socket_file: where `pyvsadm` finds this director.
+        """
         self.options = options
+        self._socket_file = socket_file
         self.log = log
         self.clock = clock
         self._stack = contextlib.ExitStack()
@@ -92,12 +86,7 @@ class Director:
 
     def _open(self) -> None:
         options, clock, stack = self.options, self.clock, self._stack
-        self.plain = Queue(options.queue, length=options.queue_length, fail_open=options.fail_open)
-        stack.callback(self.plain.close)
-        self.large = Queue(
-            options.queue + 1, length=options.queue_length, gso=True, fail_open=options.fail_open
-        )
-        stack.callback(self.large.close)
+        stack.callback(_only_one().close)
         self.sender = Sender(options.own_mark)
         stack.callback(self.sender.close)
         rtnetlink = Rtnetlink()
@@ -105,6 +94,14 @@ class Director:
         self.environment = LiveEnvironment(rtnetlink, clock)
         self.engine = Engine(self.environment, now=clock())
         self.control = self.engine.control = ToldControl(self.engine.ns, self._told)
+        self.door = ControlSocket(self._socket_file, Server(self.control), clock, self.log.error)
+        stack.callback(self.door.close)
+        self.plain = Queue(options.queue, length=options.queue_length, fail_open=options.fail_open)
+        stack.callback(self.plain.close)
+        self.large = Queue(
+            options.queue + 1, length=options.queue_length, gso=True, fail_open=options.fail_open
+        )
+        stack.callback(self.large.close)
         self.live = Live(
             self.engine, self.environment, self.sender, self.log, clock, plain_queue=options.queue
         )
@@ -144,14 +141,16 @@ class Director:
         servers = sum(len(service.destinations) for service in services)
         mark = self.options.own_mark
         return (
-            f"ready: {len(services)} services, {servers} servers; queues {self.options.queue} and "
+            f"ready: {_counted(len(services), 'service')}, {_counted(servers, 'server')}; queues {self.options.queue} and "
             f"{self.options.queue + 1}, our packets carry mark {mark:#x}/{mark:#x}"
             + (", packets pass to the host while this director is away" if self.options.bypass else "")
         )
 
     def _told(self, what: str, chains: bool) -> None:
+        if not self._started:  # from the rule file: the summary tells how many
+            return
         self.log.info(what)
-        if self._started and chains:
+        if chains:
             self.updates.changed()
             self._hints_due = self.clock() + HINTS_SECONDS
 
@@ -173,6 +172,7 @@ class Director:
             self.loop.watch(signals, lambda: self._signalled(signals))
             self.loop.watch(self.plain, lambda: self.live.serve(self.plain))
             self.loop.watch(self.large, lambda: self.live.serve(self.large))
+            self.loop.watch(self.door, self.door.on_readable)
             self.loop.watch(self.environment, self._look_at_host)
             self.loop.run(self._next_time, self._tick)
         finally:
@@ -237,4 +237,18 @@ class Director:
             self.log.info(f"ended after {self.live.packets} packets")
 
 
-__all__ = ["OWN_MARK", "QUEUE", "Director", "Options", "PyvsError"]
+def _only_one() -> socket.socket:
+    """A name that only one program in a network namespace can have. Raises PyvsError."""
+    lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        lock.bind("\0pyvs-director")  # abstract names belong to the network namespace
+    except OSError as error:
+        lock.close()
+        raise PyvsError(
+            "another director runs in this network namespace: end it first, or use pyvsadm to change its rules"
+        ) from error
+    return lock
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"

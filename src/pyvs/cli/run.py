@@ -1,0 +1,99 @@
+"""`pyvs run`: the director in the foreground, in the network namespace where it is started."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from pyvs.cli.rules import load_rules
+from pyvs.core.errors import PyvsError
+from pyvs.daemon.director import OWN_MARK, QUEUE, Director, Options
+from pyvs.daemon.log import Log
+from pyvs.netlink.unix import socket_path
+
+DEFAULT_RULES: Final = "/etc/ipvsadm.rules"
+"""Where the distribution's service of ipvsadm keeps its rules."""
+FAILED: Final = 2
+
+
+@click.command()
+@click.option(
+    "--rules",
+    metavar="FILE",
+    help=f"Rules as ipvsadm-save writes them, and net.ipv4.vs.NAME = VALUE lines. "
+    f"Without it {DEFAULT_RULES} is read if it exists.",
+)
+@click.option("--no-state", is_flag=True, help="Begin with empty tables (this version always does).")
+@click.option(
+    "--fast",
+    type=click.Choice(["off", "auto"]),
+    default="auto",
+    show_default=True,
+    help="The eBPF fast path (this version has none: all packets pass through the engine).",
+)
+@click.option(
+    "--bypass", is_flag=True, help="While the director is away, packets pass to this host's own stack."
+)
+@click.option("--fail-open", is_flag=True, help="When too many packets wait, pass them to this host instead.")
+@click.option(
+    "--socket", "socket_file", metavar="PATH", help="The control socket; pyvsadm finds it by PYVS_SOCKET."
+)
+@click.option(
+    "--queue",
+    type=click.IntRange(0, 65534),
+    default=QUEUE,
+    show_default=True,
+    help="The first of two NFQUEUE numbers.",
+)
+@click.option(
+    "--mark",
+    type=str,
+    default=hex(OWN_MARK),
+    show_default=True,
+    metavar="BIT",
+    help="The bit of the firewall mark that says: sent by the director.",
+)
+@click.option("--debug", is_flag=True, help="Log more.")
+def run(
+    rules: str | None,
+    no_state: bool,
+    fast: str,
+    bypass: bool,
+    fail_open: bool,
+    socket_file: str | None,
+    queue: int,
+    mark: str,
+    debug: bool,
+) -> None:
+    """Run the director here, on this network namespace's real interfaces, until Ctrl-C or SIGTERM.
+
+    Its iptables chains and its control socket go with it.
+    """
+    log = Log(debug=debug)
+    try:
+        options = Options(queue=queue, own_mark=_bit(mark), bypass=bypass, fail_open=fail_open, debug=debug)
+        file = rules
+        if file is None and Path(DEFAULT_RULES).exists():
+            file = DEFAULT_RULES
+        checked = load_rules(file) if file is not None else None
+        with Director(options, log, socket_file or socket_path()) as director:
+            if checked is not None:
+                log.info(f"rules from {file}")
+            director.start(checked)
+            director.run()
+    except PyvsError as error:
+        click.echo(f"pyvs run: {error}", err=True)
+        sys.exit(FAILED)
+
+
+def _bit(text: str) -> int:
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = 0
+    if not 0 < value < 1 << 32 or value & (value - 1):
+        raise PyvsError(f"--mark {text}: expected one bit, such as {OWN_MARK:#x}")
+    return value
