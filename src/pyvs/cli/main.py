@@ -8,6 +8,8 @@ import click
 COMMANDS: Final[dict[str, str]] = {
     "run": "pyvs.cli.run:run",
     "play": "pyvs.cli.play:play",
+    "replay": "pyvs.cli.replay:replay",
+    "explain": "pyvs.cli.explain:explain",
     "lab": "pyvs.cli.lab:lab",
 }
 """Subcommand -> `module:attribute` of its click command. A line a command; the order is that of the help."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from pyvs.core.flags import Family, ServiceFlag
+from pyvs.core.flags import Family, Proto, ServiceFlag
 from pyvs.core.services.destination import Destination
 from pyvs.core.stats.counters import Counters
 
@@ -67,8 +68,8 @@ class Service:
         return bool(self.flags & ServiceFlag.ONEPACKET)
 
     def __str__(self) -> str:
-        return (
-            f"service FWM {self.fwmark}"
-            if self.fwmark
-            else f"service {self.protocol} {self.addr.hex()}:{self.port}"
-        )
+        if self.fwmark:
+            return f"service FWM {self.fwmark}"
+        name = {Proto.TCP: "TCP", Proto.UDP: "UDP", Proto.SCTP: "SCTP"}.get(Proto(self.protocol), "protocol")
+        host = ip_address(self.addr)
+        return f"service {name} {f'[{host}]' if self.af == Family.INET6 else host}:{self.port}"
