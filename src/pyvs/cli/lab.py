@@ -96,9 +96,11 @@ def _shell(method: str, host: str, families: tuple[int, ...]) -> int:
             print(
                 f"Hosts: {' '.join(each.name for each in topology.hosts)} (see `ip netns`). Ctrl-D ends the lab."
             )
-            environment = {**os.environ, "PYVS_SOCKET": str(director.socket)}
             process = network[host].popen(
-                [os.environ.get("SHELL", "/bin/sh")], stdin=None, environment=environment, own_session=False
+                [os.environ.get("SHELL", "/bin/sh")],
+                stdin=None,
+                environment=director.environment,
+                own_session=False,
             )
             try:
                 return process.wait()

@@ -1,6 +1,7 @@
 """The director of a lab: `pyvs run` in its namespace, set up by `pyvsadm`, looked at by the control language."""
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from pyvs.lab import wait
 from pyvs.lab.errors import LabError
 from pyvs.lab.lab import Lab
 from pyvs.netlink.client import Client
-from pyvs.netlink.unix import UnixTransport
+from pyvs.netlink.unix import VARIABLE, UnixTransport
 
 HOST: Final = "director"
 LAST_LINES: Final = 12
@@ -63,7 +64,17 @@ class Director:
     def __enter__(self) -> Self:
         try:
             with self.log_file.open("w") as log:
-                command = [program("pyvs"), "run", "--socket", str(self.socket), *self.options]
+                rules = Path(self._folder.name, "rules")
+                rules.touch()  # the machine's own rules are for the machine's own director
+                command = [
+                    program("pyvs"),
+                    "run",
+                    "--rules",
+                    str(rules),
+                    "--socket",
+                    str(self.socket),
+                    *self.options,
+                ]
                 self.process = self.lab.start(HOST, command, stdout=log, stderr=log)
             self._wait()
         except BaseException:
@@ -89,6 +100,11 @@ class Director:
         return False
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What a program needs to find this director."""
+        return {**os.environ, VARIABLE: str(self.socket)}
+
+    @property
     def client(self) -> Client:
         """The control language, spoken to this director."""
         if self._client is None:
@@ -100,7 +116,7 @@ class Director:
 
         Raises LabError with its words when it refuses.
         """
-        return self.lab.run(HOST, [program("pyvsadm"), *arguments.split()])
+        return self.lab.run(HOST, [program("pyvsadm"), *arguments.split()], environment=self.environment)
 
     def rows(self, names: Mapping[str, str]) -> list[ServerRow]:
         """All destinations of all services, by address; names are by address."""

@@ -89,13 +89,19 @@ class Lab:
         return process
 
     def run(
-        self, host: str, arguments: Sequence[str], *, given: str | None = None, timeout: float = 20
+        self,
+        host: str,
+        arguments: Sequence[str],
+        *,
+        given: str | None = None,
+        timeout: float = 20,
+        environment: dict[str, str] | None = None,
     ) -> str:
         """What a program on a host wrote.
 
         Raises LabError with the program's words when it fails.
         """
-        return self[host].run(arguments, given=given, timeout=timeout)
+        return self[host].run(arguments, given=given, timeout=timeout, environment=environment)
 
     def stop(self, *processes: subprocess.Popen[str]) -> None:
         """End processes by SIGTERM, all at once, and by SIGKILL those that don't listen."""

@@ -115,6 +115,7 @@ class Namespace:
         given: str | None = None,
         descriptors: Sequence[int] = (),
         timeout: float = 20,
+        environment: dict[str, str] | None = None,
     ) -> str:
         """What the program wrote, when it has ended well.
 
@@ -126,6 +127,7 @@ class Namespace:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             descriptors=descriptors,
+            environment=environment,
         )
         try:
             out, err = process.communicate(given, timeout=timeout)
