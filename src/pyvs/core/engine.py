@@ -31,7 +31,7 @@ from pyvs.core.reasons import Reason
 from pyvs.core.schedulers.scheduler import Scheduler
 from pyvs.core.verdict import Action, Verdict, accept, drop, stolen
 
-STRETCH = 2000
+STRETCH = 400
 """Timers looked at in one call of `handle_timeouts`, so that it takes milliseconds at most."""
 
 
