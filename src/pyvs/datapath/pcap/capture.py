@@ -37,7 +37,7 @@ class Interface:
         return f"{self.name} ({shown})" if shown else self.name
 
 
-class Damaged(Exception):  # noqa: N818  it is a state of the file, told in a sentence
+class Damaged(Exception):
     """The bytes at an offset make no sense; the reader turns it into its `problem`."""
 
     def __init__(self, offset: int, message: str) -> None:
