@@ -29,8 +29,10 @@ class Route:
 class Environment(Protocol):
     """The host, as far as the engine sees it."""
 
-    generation: int
-    """Grows whenever an answer of `route` may have changed: whoever keeps a route compares it."""
+    @property
+    def generation(self) -> int:
+        """Grows whenever an answer of `route` may have changed: whoever keeps a route compares it."""
+        ...
 
     def route(
         self, destination: bytes, *, source: bytes | None = None, mark: int = 0, protocol: int = 0

@@ -5,6 +5,7 @@ packet leaves, with the addresses that it then has (the virtual server's changes
 """
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from pyvs.core.flags import Proto
@@ -102,10 +103,10 @@ class Conntrack:
     def _free_port(
         self, protocol: int, destination: bytes, dport: int, source: bytes, wanted: int
     ) -> int | None:
-        for port in [wanted, *range(1024, 65536)]:
-            if (protocol, destination, dport, source, port) not in self.flows:
-                return port
-        return None
+        candidates = chain((wanted,), range(1024, 65536))
+        return next(
+            (p for p in candidates if (protocol, destination, dport, source, p) not in self.flows), None
+        )
 
 
 def rewrite(
@@ -130,7 +131,9 @@ def rewrite(
             before = data[where : where + 2 * width] + data[at : at + 4]
             after = bytes(out[where : where + 2 * width]) + bytes(out[at : at + 4])
             new = apply(old, delta(before, after))
-            out[check : check + 2] = (new or (0xFFFF if header.protocol == Proto.UDP else 0)).to_bytes(2, "big")
+            out[check : check + 2] = (new or (0xFFFF if header.protocol == Proto.UDP else 0)).to_bytes(
+                2, "big"
+            )
     if width == 4:
         out[10:12] = b"\0\0"
         out[10:12] = checksum(bytes(out[:at])).to_bytes(2, "big")

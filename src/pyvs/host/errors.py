@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pyvs.core.flags import PacketType, Proto
 from pyvs.core.packet.header import Malformed, parse
@@ -11,29 +11,6 @@ from pyvs.host import icmp
 
 if TYPE_CHECKING:
     from pyvs.host.host import Host
-
-BURST: Final = 6
-"""Errors that may follow at once. Kernel: `XRLIM_BURST_FACTOR`."""
-
-
-class RateLimit:
-    """Tokens for each destination. Kernel: `inet_peer_xrlim_allow`."""
-
-    def __init__(self) -> None:
-        self._tokens: dict[bytes, tuple[float, float]] = {}
-
-    def allow(self, destination: bytes, now: float, interval: float) -> bool:
-        """Whether one more may be sent; interval: seconds for one, 0 for no limit."""
-        if interval <= 0:
-            return True
-        tokens, last = self._tokens.get(destination, (BURST * interval, now))
-        tokens = min(tokens + now - last, BURST * interval)
-        if allowed := tokens >= interval:
-            tokens -= interval
-        if len(self._tokens) >= 65536:
-            self._tokens.clear()
-        self._tokens[destination] = (tokens, now)
-        return allowed
 
 
 def send(host: Host, packet: Packet, kind: int, code: int, rest: int = 0, *, local: bool) -> None:
@@ -60,7 +37,7 @@ def _send4(host: Host, data: bytes, kind: int, code: int, rest: int, local: bool
         return
     fragmentation = (kind, code) == (icmp.UNREACHABLE, icmp.FRAG_NEEDED)
     interval = host.setting("net.ipv4.icmp_ratelimit") / 1000
-    if not (fragmentation or route.local or host.icmp_limit.allow(destination, host.now, interval)):
+    if not (fragmentation or route.local or host.peers.may_err(destination, host.now, interval)):
         return
     message = icmp.message4(kind, code, rest, quote[: route.mtu - 28])
     answer = icmp.ipv4(source or route.source, destination, Proto.ICMP, message, tos=icmp.error_tos(data),
@@ -82,7 +59,7 @@ def _send6(host: Host, data: bytes, kind: int, code: int, rest: int) -> None:
     if route is None or not route.unicast:
         return
     interval = host.setting("net.ipv6.icmp.ratelimit") / 1000
-    if kind != icmp.TOO_BIG6 and not route.local and not host.icmp_limit.allow(destination, host.now, interval):
+    if kind != icmp.TOO_BIG6 and not route.local and not host.peers.may_err(destination, host.now, interval):
         return
     source = source or route.source
     message = icmp.message6(source, destination, kind, code, rest, quote)

@@ -19,7 +19,16 @@ CHAINS: Final = {
     "filter": ("INPUT", "FORWARD", "OUTPUT"),
     "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
 }
-PROTOCOLS: Final = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "ipv6-icmp": 58, "sctp": 132, "esp": 50, "ah": 51}
+PROTOCOLS: Final = {
+    "tcp": 6,
+    "udp": 17,
+    "icmp": 1,
+    "icmpv6": 58,
+    "ipv6-icmp": 58,
+    "sctp": 132,
+    "esp": 50,
+    "ah": 51,
+}
 TARGETS: Final = ("ACCEPT", "DROP", "MARK", "MASQUERADE")
 MODULES: Final = ("tcp", "udp", "sctp", "multiport", "mark", "ipvs", "comment")
 
@@ -143,68 +152,111 @@ class Filters:
         rule = Rule(" ".join(words))
         left = list(words)
         negated = False
-
-        def value() -> str:
-            if not left:
-                raise FilterError(f"iptables: {word} needs a value")
-            return left.pop(0)
-
-        def add(match: Match) -> None:
-            wanted = not negated
-            rule.matches.append(lambda packet, seen: match(packet, seen) is wanted)
-
         while left:
             word = left.pop(0)
             if word == "!":
                 negated = True
                 continue
-            if word in ("-d", "--destination", "--dst"):
-                net = _net(value())
-                add(lambda packet, seen, net=net: within(seen.destination, net))
-            elif word in ("-s", "--source", "--src"):
-                net = _net(value())
-                add(lambda packet, seen, net=net: within(seen.source, net))
-            elif word in ("-p", "--protocol"):
-                number = _protocol(value())
-                add(lambda packet, seen, number=number: number in (0, seen.protocol))
-            elif word in ("-i", "--in-interface"):
-                name = value()
-                add(lambda packet, seen, name=name: packet.iif == name)
-            elif word in ("-o", "--out-interface"):
-                name = value()
-                add(lambda packet, seen, name=name: packet.oif == name)
-            elif word in ("--dport", "--destination-port", "--dports", "--destination-ports"):
-                ports = _ports(value())
-                add(lambda packet, seen, ports=ports: any(a <= seen.dport <= b for a, b in ports))
-            elif word in ("--sport", "--source-port", "--sports", "--source-ports"):
-                ports = _ports(value())
-                add(lambda packet, seen, ports=ports: any(a <= seen.sport <= b for a, b in ports))
-            elif word in ("-m", "--match"):
-                if (module := value()) not in MODULES:
-                    raise FilterError(f"iptables: the match {module!r} is not known here")
-            elif word == "--mark":
-                number, mask = _mark(value())
-                add(lambda packet, seen, number=number, mask=mask: packet.mark & mask == number)
-            elif word == "--vaddr":
-                net = _net(value())
-                add(lambda packet, seen, net=net: (v := self._virtual(packet)) is not None and within(v[0], net))
-            elif word == "--vport":
-                ports = _ports(value())
-                add(lambda packet, seen, ports=ports: (v := self._virtual(packet)) is not None and v[1] == ports[0][0])
-            elif word == "--ipvs":
-                add(lambda packet, seen: packet.owned)
-            elif word == "--comment":
-                value()
+            if word == "--ipvs":
+                rule.matches.append(_is(_owned, not negated))
+                negated = False
+                continue
+            if not left:
+                raise FilterError(f"iptables: {word} needs a value, or is not known here")
+            value = left.pop(0)
+            if word in ("-m", "--match"):
+                if value not in MODULES:
+                    raise FilterError(f"iptables: the match {value!r} is not known here")
             elif word in ("-j", "--jump"):
-                rule.target = value()
-                if rule.target not in TARGETS:
-                    raise FilterError(f"iptables: the target {rule.target!r} is not known here")
+                rule.target = value
+                if value not in TARGETS:
+                    raise FilterError(f"iptables: the target {value!r} is not known here")
             elif word in ("--set-mark", "--set-xmark"):
-                rule.mark, rule.mask = _mark(value())
-            else:
-                raise FilterError(f"iptables: the option {word!r} is not known here")
+                rule.mark, rule.mask = _mark(value)
+            elif word != "--comment":
+                rule.matches.append(_is(self._match(word, value), not negated))
             negated = False
         return rule
+
+    def _match(self, word: str, value: str) -> Match:
+        if word in ("--vaddr", "--vport"):
+            return self._match_virtual(word, value)
+        for names, make in OPTIONS.items():
+            if word in names:
+                return make(value)
+        raise FilterError(f"iptables: the option {word!r} is not known here")
+
+    def _match_virtual(self, word: str, value: str) -> Match:
+        """Of the module ipvs: for which virtual service the packet is forwarded."""
+        net = _net(value) if word == "--vaddr" else None
+        ports = _ports(value) if net is None else []
+
+        def match(packet: Packet, seen: Facts) -> bool:
+            virtual = self._virtual(packet)
+            if virtual is None:
+                return False
+            return within(virtual[0], net) if net is not None else any(a <= virtual[1] <= b for a, b in ports)
+
+        return match
+
+
+def _is(match: Match, wanted: bool) -> Match:
+    return match if wanted else lambda packet, seen: not match(packet, seen)
+
+
+def _owned(packet: Packet, seen: Facts) -> bool:
+    return packet.owned
+
+
+def _destination(value: str) -> Match:
+    net = _net(value)
+    return lambda packet, seen: within(seen.destination, net)
+
+
+def _source(value: str) -> Match:
+    net = _net(value)
+    return lambda packet, seen: within(seen.source, net)
+
+
+def _of_protocol(value: str) -> Match:
+    number = _protocol(value)
+    return lambda packet, seen: number in (0, seen.protocol)
+
+
+def _came_in(value: str) -> Match:
+    return lambda packet, seen: packet.iif == value
+
+
+def _goes_out(value: str) -> Match:
+    return lambda packet, seen: packet.oif == value
+
+
+def _to_port(value: str) -> Match:
+    ports = _ports(value)
+    return lambda packet, seen: any(low <= seen.dport <= high for low, high in ports)
+
+
+def _from_port(value: str) -> Match:
+    ports = _ports(value)
+    return lambda packet, seen: any(low <= seen.sport <= high for low, high in ports)
+
+
+def _marked(value: str) -> Match:
+    number, mask = _mark(value)
+    return lambda packet, seen: packet.mark & mask == number
+
+
+OPTIONS: Final[dict[tuple[str, ...], Callable[[str], Match]]] = {
+    ("-d", "--destination", "--dst"): _destination,
+    ("-s", "--source", "--src"): _source,
+    ("-p", "--protocol"): _of_protocol,
+    ("-i", "--in-interface"): _came_in,
+    ("-o", "--out-interface"): _goes_out,
+    ("--dport", "--destination-port", "--dports", "--destination-ports"): _to_port,
+    ("--sport", "--source-port", "--sports", "--source-ports"): _from_port,
+    ("--mark",): _marked,
+}
+"""Options that match something: names -> what makes the match of a value."""
 
 
 def _net(text: str) -> tuple[bytes, int]:

@@ -28,10 +28,10 @@ from pyvs.core.packet.packet import Packet
 from pyvs.core.verdict import Action
 from pyvs.host import ethernet, filters, sync, walk
 from pyvs.host.conntrack import Conntrack
-from pyvs.host.errors import RateLimit
 from pyvs.host.filters import Filters
 from pyvs.host.interface import LOOPBACK, Interface
 from pyvs.host.neighbours import Neighbours
+from pyvs.host.peers import Peers
 from pyvs.host.routing import LOCAL, LOOPBACK_MTU, Entry, Kind, RouteError, Routing
 
 if TYPE_CHECKING:
@@ -54,24 +54,23 @@ ALL_SYSTEMS: Final = (b"\xe0\0\0\x01", bytes.fromhex("ff02") + bytes(13) + b"\x0
 class Host:
     """One network namespace."""
 
-    def __init__(self, random: Random, *, pages: int = 120_000, tick: float = 0.01) -> None:
+    def __init__(self, random: Random, *, pages: int = 120_000) -> None:
         self.chance = random
         self.now = 0.0
-        self.tick = tick
-        """Length of the kernel's tick in seconds."""
         self.pages = pages
         """Free and buffer memory in pages."""
         loopback = Interface(LOOPBACK, bytes(6), LOOPBACK_MTU)
         self.interfaces = {LOOPBACK: loopback}
         self.routing = Routing(self.interfaces)
         self.settings = dict(SETTINGS)
+        self.modules: set[str] = set()
+        """Kernel modules that are loaded; `sctp` is the one that makes a difference."""
         self.filters = {4: Filters(self._virtual), 6: Filters(self._virtual)}
         self.conntrack = Conntrack()
         self.neighbours = Neighbours(self)
         self.reassembly = Reassembly()
         self.local_reassembly = Reassembly()
-        self.icmp_limit = RateLimit()
-        self.redirects: dict[bytes, tuple[int, float]] = {}
+        self.peers = Peers()
         self.engine: Engine | None = None
         self.log: list[Log] = []
         self._frames: list[tuple[str, bytes]] = []
@@ -339,5 +338,3 @@ class Host:
         """The MTU of a device, or None when there is none of this name."""
         interface = self.interfaces.get(device)
         return None if interface is None else interface.mtu
-
-

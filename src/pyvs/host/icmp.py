@@ -64,9 +64,7 @@ def quote4(data: bytes) -> bytes | None:
     if (data[6] << 8 | data[7]) & OFFSET or data[16] >= 224 or data[12:16] == b"\0\0\0\0":
         return None
     length = (data[0] & 15) * 4
-    if data[9] == Proto.ICMP and (
-        len(data) <= length or data[length] in ERRORS4 or data[length] > KNOWN4
-    ):
+    if data[9] == Proto.ICMP and (len(data) <= length or data[length] in ERRORS4 or data[length] > KNOWN4):
         return None
     return data[: LONGEST4 - 28]
 

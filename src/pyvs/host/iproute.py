@@ -7,6 +7,7 @@ What is not known is refused by its name, and nothing was changed.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 from typing import TYPE_CHECKING, Final
 
@@ -16,8 +17,11 @@ from pyvs.host.routing import LOCAL, MAIN, TABLE_NAMES, Entry, Kind, RouteError,
 if TYPE_CHECKING:
     from pyvs.host.host import Host
 
-IGNORED: Final = {"proto": 1, "scope": 1, "onlink": 0, "nodad": 0, "brd": 1, "broadcast": 1, "label": 1, "noprefixroute": 0,
-                  "advmss": 1, "pref": 1, "nud": 1, "valid_lft": 1, "preferred_lft": 1}  # fmt: skip
+IGNORED: Final = {
+    **dict.fromkeys(("proto", "scope", "brd", "broadcast", "label", "advmss", "pref", "nud"), 1),
+    **dict.fromkeys(("valid_lft", "preferred_lft"), 1),
+    **dict.fromkeys(("onlink", "nodad", "noprefixroute"), 0),
+}
 """Words that change nothing here -> how many words belong to them."""
 
 
@@ -43,7 +47,9 @@ def _unknown(what: str, action: str) -> RouteError:
     return RouteError(f"ip: '{what} {action}' is not known here")
 
 
-def _options(words: list[str], known: tuple[str, ...], renamed: dict[str, str] | None = None) -> dict[str, str]:
+def _options(
+    words: list[str], known: tuple[str, ...], renamed: dict[str, str] | None = None
+) -> dict[str, str]:
     """The options among words, each with its value."""
     found: dict[str, str] = {}
     left = list(words)
@@ -107,7 +113,13 @@ def _route(host: Host, action: str, words: list[str], width: int) -> None:
     options = _options(words[1:], ("via", "dev", "table", "src", "metric", "mtu"), {"priority": "metric"})
     gateway = _address(options["via"]) if "via" in options else None
     prefix, length = _prefix(words[0], len(gateway) if gateway else width)
-    table = _table(options["table"]) if "table" in options else LOCAL if kind in (Kind.LOCAL, Kind.BROADCAST) else MAIN
+    table = (
+        _table(options["table"])
+        if "table" in options
+        else LOCAL
+        if kind in (Kind.LOCAL, Kind.BROADCAST)
+        else MAIN
+    )
     if action in ("del", "delete"):
         host.routing.remove(prefix, length, table, kind if typed else None, options.get("dev", ""))
         return
@@ -118,14 +130,16 @@ def _route(host: Host, action: str, words: list[str], width: int) -> None:
         raise RouteError("RTNETLINK answers: No such device")
     if device and device not in host.interfaces:
         raise RouteError(f'Cannot find device "{device}"')
-    metric = _number(options.get("metric", "1024" if len(prefix) == 16 and kind is not Kind.LOCAL else "0"), "metric")
+    metric = _number(
+        options.get("metric", "1024" if len(prefix) == 16 and kind is not Kind.LOCAL else "0"), "metric"
+    )
     source = _address(options["src"]) if "src" in options else None
-    entry = Entry(prefix, length, kind, device, gateway, source, metric, _number(options.get("mtu", "0"), "mtu"))
+    entry = Entry(
+        prefix, length, kind, device, gateway, source, metric, _number(options.get("mtu", "0"), "mtu")
+    )
     if action == "replace":
-        try:
+        with suppress(RouteError):  # if there is none, it is simply added
             host.routing.remove(prefix, length, table)
-        except RouteError:
-            pass  # then it is simply added
     host.routing.add(entry, table)
 
 

@@ -92,7 +92,9 @@ class Neighbours:
         routing = self._host.routing
         own = routing.is_local(wanted.source)
         if len(wanted.address) == 4:
-            source = wanted.source if own else routing.select_source(wanted.device, wanted.address, wanted.address)
+            source = (
+                wanted.source if own else routing.select_source(wanted.device, wanted.address, wanted.address)
+            )
             request = arp(1, interface.mac, source, bytes(6), wanted.address)
             self._host.emit(wanted.device, ethernet.BROADCAST + interface.mac + b"\x08\x06" + request)
         elif own:
@@ -100,7 +102,9 @@ class Neighbours:
             body = wanted.address + b"\x01\x01" + interface.mac
             message = icmp.message6(wanted.source, group, 135, 0, 0, body)
             packet = icmp.ipv6(wanted.source, group, Proto.ICMPV6, message, hops=255)
-            self._host.emit(wanted.device, ethernet.frame(ethernet.multicast_mac(group), interface.mac, packet))
+            self._host.emit(
+                wanted.device, ethernet.frame(ethernet.multicast_mac(group), interface.mac, packet)
+            )
 
     def arp_arrived(self, device: str, packet: bytes) -> None:
         """An ARP packet: an answer to us, or a question that we answer."""

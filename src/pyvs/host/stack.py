@@ -13,7 +13,7 @@ from pyvs.core.flags import PacketType, Proto
 from pyvs.core.packet.checksum import checksum, fold, pseudo_sum, sum16
 from pyvs.core.packet.header import Header, Malformed, parse
 from pyvs.core.packet.packet import Packet
-from pyvs.host import errors, icmp
+from pyvs.host import errors, icmp, sctp
 
 if TYPE_CHECKING:
     from pyvs.host.host import Host
@@ -33,6 +33,8 @@ def deliver(host: Host, packet: Packet) -> None:
         _tcp(host, packet, header)
     elif header.protocol == Proto.UDP:
         _udp(host, packet, header)
+    elif header.protocol == Proto.SCTP and "sctp" in host.modules:
+        sctp.deliver(host, packet, header)
     elif len(header.src) == 4:
         if header.protocol == Proto.ICMP:
             _icmp4(host, packet, header)

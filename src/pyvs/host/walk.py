@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 MAY_HIDE_FRAGMENT: Final = (Proto.IP, Proto.ROUTING, Proto.FRAGMENT, Proto.DSTOPTS)
 """First IPv6 headers behind which, or in which, a fragment header may stand."""
-REDIRECTS: Final = 9
-"""Redirects that one host gets before we give up. Kernel: `ip_rt_redirect_number`."""
 
 
 def acceptable(data: bytes) -> bytes | None:
@@ -126,9 +124,7 @@ def local_in(host: Host, packet: Packet) -> None:
 # ---- forwarding -----------------------------------------------------------------
 
 
-def forward(
-    host: Host, packet: Packet, source: bytes, destination: bytes, entry: Entry | None
-) -> None:
+def forward(host: Host, packet: Packet, source: bytes, destination: bytes, entry: Entry | None) -> None:
     """A packet for others. Kernel: `ip_forward`, `ip6_forward`."""
     four = len(destination) == 4
     if packet.type != PacketType.HOST or not host.forwards(four):
@@ -150,7 +146,10 @@ def forward(
     if four and packet.iif == route.device:
         redirect(host, packet, source, route.gateway or destination)
     filters = host.filters[4 if four else 6]
-    if filters.run("mangle", "FORWARD", packet) == "DROP" or filters.run("filter", "FORWARD", packet) == "DROP":
+    if (
+        filters.run("mangle", "FORWARD", packet) == "DROP"
+        or filters.run("filter", "FORWARD", packet) == "DROP"
+    ):
         return
     if not host.hook(packet, Hook.FORWARD):
         return
@@ -190,6 +189,8 @@ def unreachable(host: Host, packet: Packet, entry: Entry | None) -> None:
     if kind is Kind.BLACKHOLE:
         return
     if packet.data[0] >> 4 == 4:
+        if not host.peers.may_be_unreachable(packet.data[12:16], host.now):
+            return
         code = {None: icmp.NET_UNREACHABLE, Kind.PROHIBIT: icmp.PROHIBITED}.get(kind, icmp.HOST_UNREACHABLE)
         errors.send(host, packet, icmp.UNREACHABLE, code, local=False)
     else:
@@ -204,12 +205,8 @@ def redirect(host: Host, packet: Packet, source: bytes, next_hop: bytes) -> None
         return
     if not host.setting("net.ipv4.conf.all.send_redirects"):
         return
-    sent, last = host.redirects.get(source, (0, 0.0))
-    load = host.tick * 2
-    if sent >= REDIRECTS or (sent and host.now <= last + load * (1 << sent)):
-        return
-    host.redirects[source] = (sent + 1, host.now)
-    errors.send(host, packet, icmp.REDIRECT, 1, int.from_bytes(next_hop, "big"), local=False)
+    if host.peers.may_redirect(source, host.now):
+        errors.send(host, packet, icmp.REDIRECT, 1, int.from_bytes(next_hop, "big"), local=False)
 
 
 # ---- going out ------------------------------------------------------------------

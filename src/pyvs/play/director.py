@@ -37,10 +37,13 @@ class Director:
 
     def __init__(self, scenario: Scenario, ipvsadm: Ipvsadm, seed: int = 1) -> None:
         self.clock = Clock()
-        self.host = Host(Random(seed), tick=1 / HZ)
+        self.host = Host(Random(seed))
+        self.host.modules.update(scenario.modules)
         self.files = Files(self)
         self._ipvsadm = ipvsadm
         self._others: dict[str, str] = {}
+        self.between: Callable[[], None] = lambda: None
+        """Told after each timeout; the player's."""
         for name, spec in scenario.interfaces.items():
             self.host.add_interface(Interface(name, mac(spec.mac), spec.mtu))
         for name, spec in scenario.interfaces.items():
@@ -78,11 +81,8 @@ class Director:
                 return
             self.clock.ticks = at
             self.host.handle_timeouts(self.clock.now)
-            self.between(self.clock.since_start)
+            self.between()
         raise PyvsError(f"timeouts don't end at {self.clock.since_start:.2f} s")
-
-    def between(self, seconds: float) -> None:
-        """Told after each timeout, at so many seconds since the start; the player replaces it."""
 
     # ---- what programs do ----------------------------------------------------
 

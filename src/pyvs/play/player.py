@@ -37,6 +37,10 @@ REST: Final = (
 """What the last look holds besides."""
 
 
+PROGRAM: Final = 2
+"""Ticks that it takes to start a program: what ends "at once" is gone when it looks."""
+
+
 class CannotPlay(PyvsError):
     """A scenario that can't be played here, and why."""
 
@@ -71,13 +75,17 @@ class Player:
         director.clock.start = director.clock.ticks
         for number, step in enumerate(scenario.steps):
             director.wait_until(step.t)
+            if step.frame is None:
+                director.advance(director.clock.ticks + PROGRAM)
             self._collect(None)
             self._step(number, step)
         director.sleep(scenario.linger)
         self._collect(None)
         final = self._state((*STATE, *REST))
         names = director.engine.control.sysctl_names()
-        final["sysctl"] = {name: " ".join(director.sysctl_read(f"net.ipv4.vs.{name}").split()) for name in names}
+        final["sysctl"] = {
+            name: " ".join(director.sysctl_read(f"net.ipv4.vs.{name}").split()) for name in names
+        }
         return {
             "scenario": scenario.raw,
             "kernel": f"pyvs {version('pyvs')}",
@@ -95,7 +103,7 @@ class Player:
             self._collect(number)
         elif step.cmd is not None:
             # What timers send while a command runs is found when it has ended: it gets the command's number.
-            director.between = lambda seconds: None
+            director.between = lambda: None
             status, output = self._command(step.cmd, f"step {number}")
             director.between = self._timer
             self._note("cmd", number, cmd=step.cmd, rc=status, output=output)
@@ -125,7 +133,7 @@ class Player:
 
     # ---- the log ---------------------------------------------------------------
 
-    def _timer(self, seconds: float) -> None:
+    def _timer(self) -> None:
         self._collect(None)
 
     def _note(self, kind: str, step: int | None, **more: Any) -> None:

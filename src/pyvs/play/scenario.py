@@ -6,9 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pyvs.core.errors import PyvsError
+
+T = TypeVar("T")
 
 
 class ScenarioError(PyvsError):
@@ -74,7 +76,8 @@ def parse(loaded: Any) -> Scenario:
         for name, spec in _is(raw.get("interfaces", {}), dict, "interfaces").items()
     }
     steps = tuple(
-        _step(number, step, interfaces) for number, step in enumerate(_is(raw.get("steps", []), list, "steps"))
+        _step(number, step, interfaces)
+        for number, step in enumerate(_is(raw.get("steps", []), list, "steps"))
     )
     return Scenario(
         raw=raw,
@@ -90,9 +93,9 @@ def parse(loaded: Any) -> Scenario:
     )
 
 
-def _is(value: Any, kind: type, what: str) -> Any:
+def _is(value: Any, kind: type[T], what: str) -> T:
     if not isinstance(value, kind):
-        names = {dict: "an object", list: "a list", str: "a text"}
+        names: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
         raise ScenarioError(f"{what}: expected {names.get(kind, kind.__name__)}, not {type(value).__name__}")
     return value
 

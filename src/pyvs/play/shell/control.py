@@ -27,7 +27,9 @@ def sleep(call: Call) -> int:
     for word in call.arguments:
         match = re.fullmatch(r"(\d*\.?\d+|\d+\.)([smh]?)", word)
         if match is None:
-            call.stderr.write(f"sleep: invalid time interval ‘{word}’\nTry 'sleep --help' for more information.\n")
+            call.stderr.write(
+                f"sleep: invalid time interval ‘{word}’\nTry 'sleep --help' for more information.\n"
+            )
             return 1
         seconds += float(match[1]) * UNITS[match[2]]
     call.director.sleep(seconds)
@@ -61,8 +63,8 @@ def _true(call: Call, words: list[str]) -> bool:
     for joint in ("-o", "-a"):
         if joint in words[1:]:
             at = words.index(joint, 1)
-            left, right = _true(call, words[:at]), _true(call, words[at + 1 :])
-            return left or right if joint == "-o" else left and right
+            both = _true(call, words[:at]), _true(call, words[at + 1 :])
+            return any(both) if joint == "-o" else all(both)
     match words:
         case []:
             return False

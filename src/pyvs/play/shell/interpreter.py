@@ -160,7 +160,9 @@ class Shell:
         if led is None:
             return 2
         inner, finish = led
-        status = self._contained(command.body, inner) if command.subshell else self.execute(command.body, inner)
+        status = (
+            self._contained(command.body, inner) if command.subshell else self.execute(command.body, inner)
+        )
         return status if finish() else 1
 
     def _while(self, command: While, streams: _Streams) -> int:
@@ -198,7 +200,9 @@ class Shell:
         program = self.programs.get(name)
         if program is None:
             raise UnknownProgram(name)
-        return program(Call([name, *argv[1:]], streams.stdin, streams.stdout, streams.stderr, self.director, self))
+        return program(
+            Call([name, *argv[1:]], streams.stdin, streams.stdout, streams.stderr, self.director, self)
+        )
 
     def call(self, argv: list[str], call: Call) -> int:
         """Call a program by another one, with the same streams."""

@@ -34,7 +34,7 @@ def ipvsadm_restore(call: Call) -> int:
 
 
 def ip(call: Call) -> int:
-    """iproute2."""
+    """`ip` of iproute2."""
     try:
         iproute.command(call.director.host, call.arguments)
     except RouteError as error:
@@ -43,12 +43,12 @@ def ip(call: Call) -> int:
 
 
 def iptables(call: Call) -> int:
-    """iptables and iptables-legacy."""
+    """The filters of IPv4."""
     return _iptables(call, 4)
 
 
 def ip6tables(call: Call) -> int:
-    """ip6tables and ip6tables-legacy."""
+    """The filters of IPv6."""
     return _iptables(call, 6)
 
 
@@ -112,10 +112,12 @@ def sysctl(call: Call) -> int:
 def nsenter(call: Call) -> int:
     """`nsenter --net=/proc/1/ns/net sysctl ...`: only what all namespaces share can be reached from here."""
     words = call.arguments
-    if words[:1] and words[0] in INITIAL and words[1:2] == ["sysctl"]:
-        if all(word.startswith("-") or word.partition("=")[0] == GLOBAL for word in words[2:]):
-            return call.shell.call(words[1:], call)
-    raise PyvsError(f"nsenter: only 'sysctl {GLOBAL}' of the first namespace is known here, not {' '.join(words)!r}")
+    global_only = all(word.startswith("-") or word.partition("=")[0] == GLOBAL for word in words[2:])
+    if words[:1] and words[0] in INITIAL and words[1:2] == ["sysctl"] and global_only:
+        return call.shell.call(words[1:], call)
+    raise PyvsError(
+        f"nsenter: only 'sysctl {GLOBAL}' of the first namespace is known here, not {' '.join(words)!r}"
+    )
 
 
 def nothing(call: Call) -> int:

@@ -52,7 +52,9 @@ class _Parser:
         self.at = 0
 
     def fault(self, what: str) -> SyntaxFault:
-        return SyntaxFault(f"{what}, at {self.text[self.at : self.at + 20]!r} of the command line {self.text!r}")
+        return SyntaxFault(
+            f"{what}, at {self.text[self.at : self.at + 20]!r} of the command line {self.text!r}"
+        )
 
     # ---- lists -----------------------------------------------------------------
 
@@ -216,7 +218,7 @@ class _Parser:
         return Simple(tuple(assignments), tuple(words), tuple(redirects))
 
     def redirects(self) -> list[Redirect]:
-        found = []
+        found: list[Redirect] = []
         while True:
             self.blank()
             match = REDIRECT.match(self.text, self.at)

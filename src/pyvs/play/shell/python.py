@@ -132,7 +132,18 @@ class UdpSocket:
         return len(data)
 
 
-METHODS: Final = ("bind", "close", "connect", "recv", "recvfrom", "send", "sendall", "sendto", "setsockopt", "settimeout")
+METHODS: Final = (
+    "bind",
+    "close",
+    "connect",
+    "recv",
+    "recvfrom",
+    "send",
+    "sendall",
+    "sendto",
+    "setsockopt",
+    "settimeout",
+)
 
 
 class _Runner:
@@ -156,12 +167,15 @@ class _Runner:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
                     self.names[name] = self.value(value)
                 case ast.For(target=ast.Name(id=name), iter=iterable, body=inner, orelse=[]):
-                    for self.names[name] in self.value(iterable):
+                    for item in self.value(iterable):
+                        self.names[name] = item
                         self.rounds += 1
                         if self.rounds > ROUNDS:
                             raise self.unknown(node)
                         self.statements(inner)
-                case ast.With(items=[ast.withitem(context_expr=value, optional_vars=ast.Name(id=name))], body=inner):
+                case ast.With(
+                    items=[ast.withitem(context_expr=value, optional_vars=ast.Name(id=name))], body=inner
+                ):
                     self.names[name] = self.value(value)
                     self.statements(inner)
                 case ast.Pass():
@@ -177,7 +191,9 @@ class _Runner:
                 return tuple(self.value(item) for item in items)
             case ast.Name(id=name) if name in self.names:
                 return self.names[name]
-            case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="socket"), attr=name) if name in CONSTANTS:
+            case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="socket"), attr=name) if (
+                name in CONSTANTS
+            ):
                 return CONSTANTS[name]
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -self.value(operand)
@@ -193,7 +209,9 @@ class _Runner:
             case ast.BinOp(left=left, op=ast.Mod(), right=right):
                 return self.value(left) % self.value(right)
             case ast.JoinedStr(values=values):
-                return "".join(str(self.value(v.value if isinstance(v, ast.FormattedValue) else v)) for v in values)
+                return "".join(
+                    str(self.value(v.value if isinstance(v, ast.FormattedValue) else v)) for v in values
+                )
             case ast.Call(func=function, args=args, keywords=[]):
                 return self.called(node, function, [self.value(arg) for arg in args])
             case _:

@@ -62,7 +62,17 @@ def cat(call: Call) -> int:
     return status
 
 
-ESCAPES: Final = {"n": "\n", "t": "\t", "\\": "\\", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "e": "\x1b"}
+ESCAPES: Final = {
+    "n": "\n",
+    "t": "\t",
+    "\\": "\\",
+    "r": "\r",
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "v": "\v",
+    "e": "\x1b",
+}
 
 
 def _unescape(text: str) -> str:
@@ -83,32 +93,34 @@ def echo(call: Call) -> int:
     return 0
 
 
+FORMAT: Final = re.compile(r"%([-+ 0#]*\d*(?:\.\d+)?)([sbcdiuxXo%])")
+
+
 def printf(call: Call) -> int:
-    """`printf FORMAT WORD ...` with %s, %d, %x, %c, %b and %%."""
+    """`printf FORMAT WORD ...` with %s, %d, %x, %c, %b and %%; the format is used again while words are left."""
     if not call.arguments:
         return call.fail("printf: usage: printf format [arg ...]", 2)
     template, words = _unescape(call.arguments[0]), call.arguments[1:]
     while True:
-        used = 0
-
-        def one(match: re.Match[str]) -> str:
-            nonlocal used
-            if match[0] == "%%":
-                return "%"
-            word = words[used] if used < len(words) else ""
-            used += 1
-            kind = match[2]
-            if kind in "sbc":
-                return f"%{match[1]}s" % (_unescape(word) if kind == "b" else word[:1] if kind == "c" else word)
-            try:
-                return f"%{match[1]}{kind}" % int(word or "0", 0)
-            except ValueError:
-                return f"%{match[1]}{kind}" % 0
-
-        call.stdout.write(re.sub(r"%([-+ 0#]*\d*(?:\.\d+)?)([sbcdiuxXo%])", one, template))
-        words = words[used:]
-        if not words or not used:
+        before = len(words)
+        call.stdout.write(FORMAT.sub(lambda match: _formatted(match, words), template))
+        if not words or len(words) == before:
             return 0
+
+
+def _formatted(match: re.Match[str], words: list[str]) -> str:
+    """One conversion; takes its word from the list."""
+    flags, kind = match[1], match[2]
+    if kind == "%":
+        return "%"
+    word = words.pop(0) if words else ""
+    if kind in "sbc":
+        text = _unescape(word) if kind == "b" else word[:1] if kind == "c" else word
+        return f"%{flags}s" % text
+    try:
+        return f"%{flags}{kind}" % int(word or "0", 0)
+    except ValueError:
+        return f"%{flags}{kind}" % 0
 
 
 def grep(call: Call) -> int:
@@ -150,7 +162,9 @@ def head(call: Call) -> int:
     flags, paths = _flags(call, "q", "nc")
     text, status = _input(call, paths)
     lines = text.splitlines(keepends=True)
-    call.stdout.write(text[: int(flags["c"])] if "c" in flags else "".join(lines[: int(flags.get("n", "10"))]))
+    call.stdout.write(
+        text[: int(flags["c"])] if "c" in flags else "".join(lines[: int(flags.get("n", "10"))])
+    )
     return status
 
 
@@ -159,7 +173,13 @@ def tail(call: Call) -> int:
     flags, paths = _flags(call, "q", "n")
     text, status = _input(call, paths)
     lines, number = text.splitlines(keepends=True), flags.get("n", "10")
-    kept = lines[int(number[1:]) - 1 :] if number.startswith("+") else lines[-int(number) :] if int(number) else []
+    kept = (
+        lines[int(number[1:]) - 1 :]
+        if number.startswith("+")
+        else lines[-int(number) :]
+        if int(number)
+        else []
+    )
     call.stdout.write("".join(kept))
     return status
 
@@ -169,7 +189,8 @@ def sort(call: Call) -> int:
     flags, paths = _flags(call, "nrub", "k")
     text, status = _input(call, paths)
     lines = text.splitlines()
-    column = int(re.match(r"\d+", flags["k"])[0]) - 1 if re.match(r"\d+", flags.get("k", "")) else -1  # type: ignore[index]
+    first = re.match(r"\d+", flags.get("k", ""))
+    column = int(first[0]) - 1 if first else -1
 
     def key(line: str) -> tuple[float, str]:
         part = " ".join(line.split()[column:]) if column >= 0 else line
@@ -268,7 +289,8 @@ def diff(call: Call) -> int:
         return call.fail("diff: missing operand", 2)
     try:
         a, b = (
-            (call.stdin.read() if path == "-" else call.director.files.read(path)).splitlines() for path in paths
+            (call.stdin.read() if path == "-" else call.director.files.read(path)).splitlines()
+            for path in paths
         )
     except FileFault as fault:
         return call.fail(f"diff: {fault}", 2)
@@ -277,7 +299,9 @@ def diff(call: Call) -> int:
     if "q" in flags:
         call.stdout.write(f"Files {paths[0]} and {paths[1]} differ\n")
     elif "u" in flags:
-        call.stdout.write("".join(f"{line}\n" for line in difflib.unified_diff(a, b, *paths, lineterm="")))
+        call.stdout.write(
+            "".join(f"{line}\n" for line in difflib.unified_diff(a, b, paths[0], paths[1], lineterm=""))
+        )
     else:
         _normal_diff(call, a, b)
     return 1
