@@ -36,13 +36,16 @@ def new_connection(
     fwmark: int = 0,
     pe: PersistenceEngine | None = None,
     pe_data: bytes = b"",
+    in_key: bytes = b"",
 ) -> Connection:
     """Make, bind and hash a connection or template; its timer starts with `expiry.put`.
 
-    A one-packet connection is not hashed. pe: only with the TEMPLATE flag. Kernel: `ip_vs_conn_new`.
+    A one-packet connection is not hashed. pe: only with the TEMPLATE flag. in_key: its key, if the caller has it
+    at hand. Kernel: `ip_vs_conn_new`.
     """
     conn = Connection(af, protocol, caddr, cport, vaddr, vport, daf, daddr, dport, int(flags))
     conn.fwmark = fwmark
+    conn.in_key = in_key
     if flags & ConnFlag.TEMPLATE and pe is not None:
         conn.pe, conn.pe_data = pe, pe_data
     if dest is not None:

@@ -111,7 +111,7 @@ class ConnectionTable:
         if shards is None:
             shards = self.incoming[protocol] = _shards()
             self.outgoing[protocol] = _shards()
-        key = conn.in_key = in_key(conn)
+        key = conn.in_key = conn.in_key or in_key(conn)
         shard = shards[hash(key) & _MASK]
         conn.in_next = shard.get(key)
         shard[key] = conn
@@ -156,6 +156,7 @@ class ConnectionTable:
             if head is not None:
                 head.out_next = conn.out_next
         conn.in_next = conn.out_next = None
+        conn.in_key = b""  # whoever hashes it again has changed an end
         return True
 
     # ---- templates ---------------------------------------------------------

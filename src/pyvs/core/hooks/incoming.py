@@ -69,7 +69,7 @@ def forward(ns: Namespace, conn: Connection, packet: Packet, header: Header, pro
     else:
         conn.in_pkts += 1
         packets = conn.in_pkts
-    if ns.sync.is_master:
+    if ns.sync.master is not None:
         ns.sync.note_packet(conn, packets)
     elif conn.flags & ConnFlag.ONE_PACKET and conn.control is not None:
         conn.control.in_pkts += 1

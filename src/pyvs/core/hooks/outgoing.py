@@ -21,6 +21,7 @@ from pyvs.core.verdict import Verdict, accept, drop
 
 _TCP_RST = 0x04
 _SCTP_ABORT = 6
+_NO_CONNECTION = accept(Reason.NO_CONNECTION)
 _ICMP = frozenset({int(Proto.ICMP), int(Proto.ICMPV6)})
 
 
@@ -46,7 +47,7 @@ def outgoing(ns: Namespace, packet: Packet, header: Header) -> Verdict:
             return respond(ns, conn, packet, header, protocol)
     if ns.sysctl.nat_icmp_send and header.protocol in (Proto.TCP, Proto.UDP, Proto.SCTP):
         return _unknown(ns, packet, header, protocol)
-    return accept(Reason.NO_CONNECTION)
+    return _NO_CONNECTION
 
 
 def begun_by_server(ns: Namespace, packet: Packet, header: Header) -> Connection | None:

@@ -46,6 +46,7 @@ class Header:
         "icmp",
         "inverse",
         "ip_offset",
+        "key",
         "more_fragments",
         "offset",
         "protocol",
@@ -77,6 +78,8 @@ class Header:
     """It was found in an ICMP error about a packet of the other direction: look up with ends swapped."""
     icmp: bool
     """It was found in an ICMP error."""
+    key: bytes
+    """Both addresses and ports as they stand in the packet, once someone has looked; empty before."""
 
 
 def parse(data: bytes, offset: int = 0, *, quoted: bool = False) -> Header:
@@ -113,6 +116,7 @@ def _parse_v4(data: bytes, offset: int, quoted: bool) -> Header:
     h.fragment_offset = (frag & OFFSET) * 8
     h.fragment = bool(frag & (MF | OFFSET))
     h.inverse = h.icmp = False
+    h.key = b""
     return h
 
 
@@ -130,6 +134,7 @@ def _parse_v6(data: bytes, offset: int, quoted: bool) -> Header:
     h.df = True
     h.fragment = h.more_fragments = h.inverse = h.icmp = False
     h.fragment_offset = 0
+    h.key = b""
     at = offset + 40
     limit = min(len(data), end)
     while protocol in _EXTENSIONS or protocol == Proto.FRAGMENT:

@@ -105,4 +105,6 @@ def _key(data: bytes, header: Header) -> bytes:
     at = header.offset
     if header.inverse:
         return header.dst + header.src + data[at + 2 : at + 4] + data[at : at + 2]
-    return header.src + header.dst + data[at : at + 4]
+    if not header.key:
+        header.key = header.src + header.dst + data[at : at + 4]
+    return header.key

@@ -103,6 +103,7 @@ def schedule(
         one_packet(service, header),
         dest,
         fwmark=packet.mark,
+        in_key=b"" if header.inverse else header.key,
     )
     count_new(ns, conn, service)
     return conn
