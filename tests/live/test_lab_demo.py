@@ -1,6 +1,7 @@
 """The demo as a user starts it: it serves all, and nothing of it stays behind, however it ends."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from pyvs.lab.director import program
 pytestmark = [pytest.mark.live, pytest.mark.root, pytest.mark.slow]
 
 TOKEN = "PYVS_TEST_TOKEN"
+OURS = re.compile(r"pyvs|NFQUEUE|lvs0|\bp\d+\.\d+\b|server\d|client\d", re.IGNORECASE)
+"""Words of what the lab makes, as the machine's tools show it."""
 WITHOUT_ROOT = ("setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin", "--")
 """Root without the privilege to make namespaces has to take the way of a user without root."""
 
@@ -67,31 +70,27 @@ class Demo:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_stays() -> Iterator[None]:
+def _nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     before = traces()
     yield
     assert traces() == before
+    assert list(tmp_path.iterdir()) == []
 
 
 def traces() -> dict[str, set[str]]:
-    """What a lab could leave on the machine."""
+    """What a lab could leave on the machine itself."""
+    commands = ("iptables-save", "ip6tables-save", "ip -o link", "ip rule", "ip netns")
     lines = {
-        command: subprocess.run(command.split(), capture_output=True, text=True, check=True).stdout
-        for command in (
-            "iptables-save -t security",
-            "iptables-save -t mangle",
-            "ip -o link",
-            "ip rule",
-            "ip netns",
-        )
+        command: subprocess.run(
+            command.split(), capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        for command in commands
     }
-    found = {
-        command: {line for line in text.splitlines() if "pyvs" in line} for command, text in lines.items()
+    return {
+        **{command: {line for line in text if OURS.search(line)} for command, text in lines.items()},
+        "/run": {path.name for path in Path("/run").glob("pyvs*")},
     }
-    found["links"] = {line.split(":")[1] for line in lines["ip -o link"].splitlines()}
-    found["names"] = set(lines["ip netns"].splitlines())
-    found["files"] = {str(path) for folder in ("/tmp", "/run") for path in Path(folder).glob("pyvs*lab*")}
-    return found
 
 
 def gone(demo: Demo) -> bool:

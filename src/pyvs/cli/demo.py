@@ -68,7 +68,11 @@ def summary_line(outcome: Outcome, seconds: float) -> str:
 
 
 def table(sample: Sample) -> Table:
-    """Services, servers, connections and rates."""
+    """Services, servers, connections and rates.
+
+    Connections and conns/s are what the director says (its estimate follows slowly, as IPVS's does); pages and
+    pages/s are what the clients got.
+    """
     plan = PLANS[sample.round.family]
     host = f"[{plan.virtual}]" if sample.round.family == 6 else plan.virtual
     sheet = Table(
@@ -79,13 +83,20 @@ def table(sample: Sample) -> Table:
     )
     sheet.add_column("server", no_wrap=True)
     sheet.add_column("address", no_wrap=True)
-    for name in ("weight", "active", "inact", "conns", "conns/s", "pkts/s", "pages", "share"):
+    for name in ("weight", "active", "inact", "conns/s", "pages", "pages/s", "share"):
         sheet.add_column(name, justify="right", no_wrap=True)
     for row in sample.rows:
-        figures = (row.weight, row.active, row.inactive, row.connections, row.rate, row.packets)
         pages = sample.tally.answered[row.name]
+        figures = (
+            row.weight,
+            row.active,
+            row.inactive,
+            row.rate,
+            pages,
+            round(sample.rates.get(row.name, 0)),
+        )
         share = f"{100 * sample.tally.share(row.name):.1f} %"
-        sheet.add_row(row.name, row.address, *(str(figure) for figure in figures), str(pages), share)
+        sheet.add_row(row.name, row.address, *(str(figure) for figure in figures), share)
     return sheet
 
 
@@ -182,7 +193,7 @@ class PlainScreen:
             return
         self.next = now + EVERY
         servers = "; ".join(
-            f"{row.name} {row.active} active, {row.inactive} inactive, {row.rate} conns/s"
+            f"{row.name} {row.active} active, {row.inactive} inactive, {sample.rates.get(row.name, 0):.0f} pages/s"
             for row in sample.rows
         )
         self.say(f"  {sample.tally.done} of {sample.planned} requests, {sample.tally.bad} failed; {servers}")

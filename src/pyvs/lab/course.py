@@ -4,7 +4,9 @@
 """
 
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -57,6 +59,8 @@ class Sample:
     planned: int
     tally: Tally
     rows: list[ServerRow]
+    rates: Mapping[str, float]
+    """Pages a second by server, over the last second or so."""
 
 
 @dataclass(slots=True)
@@ -98,6 +102,25 @@ class Outcome:
     def planned(self) -> int:
         """Requests that were to be sent."""
         return sum(result.planned for result in self.results)
+
+
+class Meter:
+    """Pages a second by server, from looks at a tally that only grows."""
+
+    def __init__(self, span: float = 1.0) -> None:
+        """Over so many seconds."""
+        self.span = span
+        self._looks: deque[tuple[float, Mapping[str, int]]] = deque()
+
+    def rates(self, now: float, answered: Mapping[str, int]) -> dict[str, float]:
+        """The rates as of this look; none at the first."""
+        self._looks.append((now, answered))
+        while len(self._looks) > 2 and now - self._looks[1][0] >= self.span:
+            self._looks.popleft()
+        then, before = self._looks[0]
+        if now <= then:
+            return {}
+        return {name: (count - before.get(name, 0)) / (now - then) for name, count in answered.items()}
 
 
 class Watcher(Protocol):
@@ -167,12 +190,15 @@ def _round(lab: Lab, director: Director, which: Round, settings: Settings, watch
     target = Target(plan.virtual, PORT, tuple(names.values()))
     load = Load(clients, sources, target, requests=settings.requests, rate=settings.rate)
     left = settings.requests / settings.rate + SLACK
+    meter = Meter()
     load.start()
     try:
         while load.is_running and left > 0:
             load.wait(GLANCE)
             left -= GLANCE
-            watcher.look(Sample(which, settings.requests, load.snapshot(), director.rows(names)))
+            tally = load.snapshot()
+            rates = meter.rates(time.monotonic(), tally.answered)
+            watcher.look(Sample(which, settings.requests, tally, director.rows(names), rates))
     finally:
         load.stop()
     rows = director.rows(names)

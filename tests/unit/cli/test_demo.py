@@ -21,6 +21,7 @@ SAMPLE = Sample(
         ServerRow("server1", "2001:db8::a0a0", 1, 11, 22, 33, 44, 55),
         ServerRow("server2", "2001:db8::a0a1", 1, 0, 1, 1, 0, 0),
     ],
+    {"server1": 44.4},
 )
 
 
@@ -51,8 +52,8 @@ def test_plain_lines_tell_the_whole_story() -> None:
         "Direct routing: three clients, a router, the director and three real servers are up",
         "  ipvsadm -A -t [2001:db8::80]:80 -s rr",
         (
-            "  3 of 4 requests, 0 failed; server1 11 active, 22 inactive, 44 conns/s; "
-            "server2 0 active, 1 inactive, 0 conns/s"
+            "  3 of 4 requests, 0 failed; server1 11 active, 22 inactive, 44 pages/s; "
+            "server2 0 active, 1 inactive, 0 pages/s"
         ),
         "Direct routing, IPv6: 4 requests, 0 failed; server1 2 (50.0 %), server2 2 (50.0 %); median 2.0 ms",
     ]

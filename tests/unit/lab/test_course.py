@@ -1,6 +1,6 @@
 from collections import Counter
 
-from pyvs.lab.course import Outcome, Result, Round, Settings
+from pyvs.lab.course import Meter, Outcome, Result, Round, Settings
 from pyvs.lab.load import Tally
 
 
@@ -29,3 +29,12 @@ def test_one_bad_round_spoils_the_outcome() -> None:
     assert not outcome.is_good
     assert (outcome.planned, outcome.tally.good, outcome.tally.bad) == (6, 5, 1)
     assert Outcome([result(), result()]).is_good
+
+
+def test_the_meter_looks_back_for_its_span() -> None:
+    meter = Meter(1.0)
+    assert meter.rates(10.0, {"a": 0}) == {}
+    assert meter.rates(10.5, {"a": 10}) == {"a": 20.0}
+    assert meter.rates(11.0, {"a": 20, "b": 5}) == {"a": 20.0, "b": 5.0}
+    assert meter.rates(11.5, {"a": 20, "b": 5}) == {"a": 10.0, "b": 5.0}
+    assert meter.rates(12.5, {"a": 20, "b": 5}) == {"a": 0.0, "b": 0.0}
