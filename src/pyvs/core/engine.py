@@ -11,9 +11,10 @@ No socket, clock, thread or chance of its own: several engines in one process sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pyvs.core import background
+from pyvs.core.apps.app import App
 from pyvs.core.command import Command
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import expire
@@ -44,6 +45,7 @@ class Engine:
         *,
         differences: Differences = OURS,
         schedulers: Mapping[str, type[Scheduler]] | None = None,
+        apps: Iterable[App] = (),
         conn_tab_bits: int = CONN_TAB_BITS,
         now: float = 0.0,
     ) -> None:
@@ -52,6 +54,8 @@ class Engine:
         )
         for number, protocol in PROTOCOLS.items():
             self.ns.protocols[number] = protocol(self.ns)
+        for app in apps:
+            self.ns.apps.register(app)
         self.control = Control(self.ns)
 
     # ---- packets -----------------------------------------------------------

@@ -8,6 +8,7 @@ from ipaddress import ip_interface
 from random import Random
 from typing import Final, TextIO
 
+from pyvs.core.apps.ftp import Ftp
 from pyvs.core.differences import KERNEL
 from pyvs.core.engine import Engine
 from pyvs.core.errors import ControlError, Errno, PyvsError
@@ -23,6 +24,7 @@ from pyvs.play.files import Files
 from pyvs.play.scenario import Scenario
 
 VS: Final = "net.ipv4.vs."
+FTP_MODULE: Final = "ip_vs_ftp"
 KNOWN: Final = ("net.ipv4.", "net.ipv6.", "net.core.", "net.netfilter.")
 """Other sysctls of the host begin so: they can be set and read, and change nothing here."""
 STARVED: Final = 100_000
@@ -54,7 +56,8 @@ class Director:
                 self.host.interfaces[name].neighbours[packed] = mac(hardware)
         for route in scenario.routes:
             iproute.command(self.host, ["route", "add", *route.split()])
-        self.engine = Engine(self.host, differences=KERNEL, now=self.clock.now)
+        apps = [Ftp()] if FTP_MODULE in scenario.modules else []
+        self.engine = Engine(self.host, differences=KERNEL, apps=apps, now=self.clock.now)
         self.host.attach(self.engine)
         self.transport = DirectTransport(Server(self.engine.control), lambda: self.clock.now)
         self.client = Client(self.transport)
