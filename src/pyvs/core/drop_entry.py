@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pyvs.core.connections.connection import Connection
-from pyvs.core.connections.expiry import expire
+from pyvs.core.connections.expiry import delete
 from pyvs.core.connections.table import SHARDS
 from pyvs.core.flags import ConnFlag, Proto
 from pyvs.core.namespace import Namespace
@@ -37,8 +37,8 @@ def handle(ns: Namespace) -> None:
     part = SHARDS // SHARE
     found: list[Connection] = []
     for shards in ns.connections.incoming.values():
-        for _ in range(part):
-            for head in shards[ns.random(SHARDS)].values():
+        for at in {ns.random(SHARDS) for _ in range(part)}:
+            for head in shards[at].values():
                 conn: Connection | None = head
                 while conn is not None:
                     found.append(conn)
@@ -54,9 +54,7 @@ def handle(ns: Namespace) -> None:
     for conn in found:
         # One that was seen may be gone meanwhile, with the last of its children.
         if conn.flags & ConnFlag.HASHED and not conn.n_control and _droppable(ns, conn):
-            if conn.control is not None:
-                conn.timeout = 0  # so that a template without an established connection ends too
-            expire(ns, conn)
+            delete(ns, conn)
 
 
 def _droppable(ns: Namespace, conn: Connection) -> bool:

@@ -105,9 +105,18 @@ def expire_nodest(ns: Namespace) -> None:
         if dest is None or dest.available or conn.n_control:
             continue
         control = conn.control
-        expire_now(ns, conn)
+        delete(ns, conn)
         if control is not None and not control.n_control:
-            expire_now(ns, control)
+            delete(ns, control)
+
+
+def delete(ns: Namespace, conn: Connection) -> None:
+    """End a connection at once, and its template unless that is assured. Kernel: `ip_vs_conn_del`."""
+    if not conn.flags & ConnFlag.HASHED:
+        return
+    if conn.control is not None:
+        conn.timeout = 0
+    expire(ns, conn)
 
 
 def flush(ns: Namespace) -> None:
