@@ -41,6 +41,10 @@ PROGRAM: Final = 2
 """Ticks that it takes to start a program: what ends "at once" is gone when it looks."""
 
 
+SETUP: Final = 4
+"""Ticks that a line of the setup takes, about as long as it took where the recordings were made."""
+
+
 class CannotPlay(PyvsError):
     """A scenario that can't be played here, and why."""
 
@@ -68,6 +72,7 @@ class Player:
         setup = []
         for line in scenario.setup:
             status, output = self._command(line, "setup")
+            director.advance(director.clock.ticks + SETUP)
             setup.append({"cmd": line, "rc": status, "output": output})
         director.sleep(scenario.settle)
         director.host.drain()

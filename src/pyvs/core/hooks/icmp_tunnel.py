@@ -103,9 +103,8 @@ def answer_tunnel_error(
             return stolen(Reason.TUNNEL_ICMP)
         if known is not None:
             mtu = known
-        overhead = inner.ip_offset - quoted.ip_offset
         if mtu > SMALLEST_MTU + OUTER:
-            mtu -= overhead
+            mtu -= OUTER  # headers of GUE and GRE are not thought of
         info = mtu
     try:
         ns_header = parse(original.data, quoted=True)

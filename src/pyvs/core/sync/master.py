@@ -28,8 +28,11 @@ SEND_DELAY: Final = 0.02
 """Seconds from the first queued message to the sending. Kernel: `IPVS_SYNC_SEND_DELAY`."""
 WAKE_UP_RATE: Final = 8
 """So many queued messages are sent at once. Kernel: `IPVS_SYNC_WAKEUP_RATE`."""
-CHECK_PERIOD: Final = 1.0
-"""Seconds from look to look. Kernel: `IPVS_SYNC_CHECK_PERIOD`."""
+CHECK_PERIOD: Final = 1.04
+"""Seconds from look to look: a second, which the kernel's timer wheel (HZ 100) rounds up to 8 ticks.
+
+Kernel: `IPVS_SYNC_CHECK_PERIOD`.
+"""
 FLUSH_TIME: Final = 2.0
 """Age in seconds at which an unfilled buffer is sent. Kernel: `IPVS_SYNC_FLUSH_TIME`."""
 COUNT_MAX: Final = 255

@@ -28,6 +28,8 @@ _RT_TOS: Final = 0x1E
 _MOST_V4: Final = 576
 _MOST_V6: Final = 1280
 _TTL: Final = 64
+FLOW_LABELS: Final = 0xFFFFF
+"""So many flow labels there are besides 0. Kernel: `ip6_make_flowlabel`."""
 _HEAD: Final = Struct("!BBHI")
 
 
@@ -128,6 +130,6 @@ def _send_v6(
     message = _HEAD.pack(kind, code, 0, info) + quoted
     check = checksum(message, pseudo_sum(source, to, Proto.ICMPV6, len(message)))
     message = message[:2] + check.to_bytes(2, "big") + message[4:]
-    traffic_class = (data[0] << 8 | data[1]) >> 4 & 0xFF
-    head = IPV6.pack(6 << 28 | traffic_class << 20, len(message), Proto.ICMPV6, _TTL, source, to)
+    label = 1 + ns.random(FLOW_LABELS)
+    head = IPV6.pack(6 << 28 | label, len(message), Proto.ICMPV6, _TTL, source, to)
     ns.commands.append(Output(Packet(head + message, type=PacketType.OUTGOING)))

@@ -62,7 +62,9 @@ def tunnel(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> V
         outer = IPV6.pack(6 << 28 | tos << 20, len(body), protocol, ttl, route.source, dest.addr)
     packet.data = outer + body
     packet.ignore_df = True
-    packet.fragment_size, packet.pieces = 0, ()
+    # What came in fragments leaves in fragments no longer than those, though not cut at the same places.
+    packet.fragment_size = packet.fragment_size if dest.af == header.af else 0
+    packet.pieces = ()
     return send_or_continue(ns, conn, packet, route, dest.addr)
 
 
