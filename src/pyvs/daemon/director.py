@@ -141,8 +141,8 @@ class Director:
         servers = sum(len(service.destinations) for service in services)
         mark = self.options.own_mark
         return (
-            f"ready: {_counted(len(services), 'service')}, {_counted(servers, 'server')}; queues {self.options.queue} and "
-            f"{self.options.queue + 1}, our packets carry mark {mark:#x}/{mark:#x}"
+            f"ready: {_counted(len(services), 'service')}, {_counted(servers, 'server')}; "
+            f"queues {self.options.queue} and {self.options.queue + 1}, our packets carry mark {mark:#x}/{mark:#x}"
             + (", packets pass to the host while this director is away" if self.options.bypass else "")
         )
 
