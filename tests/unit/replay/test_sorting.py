@@ -74,7 +74,7 @@ def test_what_is_no_packet() -> None:
     assert find_packet(Frame(b"short")) is Skipped.NOT_IP
     assert find_packet(Frame(b"short", length=60)) is Skipped.CUT_SHORT
     assert find_packet(Frame(b"", link=7)) is Skipped.UNKNOWN_LINK
-    whole = bytes(Ether() / IP() / TCP())
+    whole = bytes(12) + b"\x08\x00" + bytes(IP(src=CLIENT, dst=VIP) / TCP())
     assert find_packet(Frame(whole[:30])) is Skipped.BAD_HEADER
     assert find_packet(Frame(whole[:30], length=54)) is Skipped.CUT_SHORT
     assert find_packet(Frame(whole[:14] + b"\x41" + whole[15:])) is Skipped.BAD_HEADER
@@ -89,7 +89,7 @@ def test_what_is_no_packet() -> None:
 
 def test_padding_goes_and_what_was_cut_comes_as_zeros() -> None:
     packet = bytes(IP(src=CLIENT, dst=VIP) / TCP() / b"payload")
-    padded = find_packet(Frame(bytes(Ether())[:12] + b"\x08\x00" + packet + b"\xee" * 20))
+    padded = find_packet(Frame(bytes(12) + b"\x08\x00" + packet + b"\xee" * 20))
     assert isinstance(padded, Found)
     assert (padded.data, padded.missing) == (packet, 0)
     cut = find_packet(Frame(bytes(12) + b"\x08\x00" + packet[:44], length=14 + len(packet)))
