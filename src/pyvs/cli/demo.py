@@ -23,7 +23,7 @@ from pyvs.lab.load import Tally
 EVERY: Final = 1.0
 """Seconds between two plain lines."""
 PARTY: Final = "three clients, a router, the director and three real servers are up"
-WIDTH: Final = 100
+WIDTH: Final = 118
 """Columns of the picture."""
 _FONTS: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
@@ -70,8 +70,8 @@ def summary_line(outcome: Outcome, seconds: float) -> str:
 def table(sample: Sample) -> Table:
     """Services, servers, connections and rates.
 
-    Connections and conns/s are what the director says (its estimate follows slowly, as IPVS's does); pages and
-    pages/s are what the clients got.
+    Connections are what the director says, pages and pages/s what the clients got. (The director's own rates are
+    those of `pyvsadm -L --rate`; as IPVS's they follow too slowly for rounds of seconds.)
     """
     plan = PLANS[sample.round.family]
     host = f"[{plan.virtual}]" if sample.round.family == 6 else plan.virtual
@@ -83,7 +83,7 @@ def table(sample: Sample) -> Table:
     )
     sheet.add_column("server", no_wrap=True)
     sheet.add_column("address", no_wrap=True)
-    for name in ("weight", "active", "inact", "conns/s", "pages", "pages/s", "share"):
+    for name in ("weight", "active", "inact", "pages", "pages/s", "share"):
         sheet.add_column(name, justify="right", no_wrap=True)
     for row in sample.rows:
         pages = sample.tally.answered[row.name]
@@ -118,6 +118,7 @@ class LiveScreen:
         self.kept: list[RenderableType] = []
         """What stays on the screen, for the picture."""
         self.last: Sample | None = None
+        """The last look before a round was over."""
 
     def __enter__(self) -> Self:
         self.live.start()
@@ -146,7 +147,8 @@ class LiveScreen:
 
     def look(self, sample: Sample) -> None:
         """Draw the table anew."""
-        self.last = sample
+        if sample.tally.done < sample.planned:
+            self.last = sample
         self.live.update(frame(sample), refresh=True)
 
     def round_is_over(self, result: Result) -> None:

@@ -64,7 +64,7 @@ def test_a_terminal_gets_the_table_and_no_escape_is_left_open() -> None:
     console, file = text_of(terminal=True)
     assert demo.show(Settings(), console=console) == 0
     text = file.getvalue()
-    for words in ("Direct routing, IPv6: TCP [2001:db8::80]:80", "2001:db8::a0a0", "conns/s", "66.7 %"):
+    for words in ("Direct routing, IPv6: TCP [2001:db8::80]:80", "2001:db8::a0a0", "pages/s", "66.7 %"):
         assert words in text
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is back"
 
