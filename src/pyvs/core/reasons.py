@@ -77,7 +77,18 @@ class Reason(Enum):
     SYNC_NOT_RUNNING = "a synchronisation message arrived, but no backup is running"
     SYNC_QUEUE_FULL = "sync_qlen_max messages wait to be sent; this one was dropped"
 
-    __hash__ = object.__hash__      # an Enum's own is a function in Python, and every packet is counted
+    __hash__ = object.__hash__  # an Enum's own is a function in Python, and every packet is counted
+
+    # Masquerading.
+    MASQUERADED = "of a masqueraded network, rewritten to leave under the director's address"
+    DEMASQUERADED = "to a masquerade port or a forwarded one, rewritten for the machine behind"
+    MASQUERADE_PROTOCOL = "of a masqueraded network, but of a protocol that can't be masqueraded"
+    MASQUERADE_REFUSED = "no entry of masquerading could be made for it"
+    MASQUERADE_PORTS = "masquerading has no free port left"
+    MASQUERADE_MEMORY = "masquerading has as many entries as it may have"
+    MASQUERADE_IN_USE = (
+        "the masquerade port that was asked for already serves a connection between these ends"
+    )
 
     @property
     def sentence(self) -> str:

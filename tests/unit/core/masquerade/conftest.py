@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pyvs.core.masquerade.state import Masquerade
 
+from pyvs.core.masquerade.state import Masquerade
 from pyvs.core.namespace import Namespace
 from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.packets import address

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
+
 from pyvs.core.masquerade.entry import Entry, MasqueradeFlag
 from pyvs.core.masquerade.new import new_entry
 from pyvs.core.masquerade.state import Masquerade
 from pyvs.core.masquerade.states import TIMEOUTS, MasqueradeState
-
 from pyvs.testing.packets import TCP, UDP, address
 
 MADDR, INSIDE, OUT = address("192.0.2.1"), address("10.1.0.5"), address("203.0.113.9")
@@ -119,7 +119,7 @@ def test_step_10_a_given_port_that_is_in_use(masquerading: Masquerade) -> None:
 
 def test_step_11_the_next_port_that_is_free_is_searched(masquerading: Masquerade) -> None:
     assert [made(masquerading, sport=sport).mport for sport in (1, 2, 3)] == [61000, 61001, 61002]
-    masquerading.pool.position = 61001
+    masquerading.pool.begin_at(61001)
     assert made(masquerading, sport=4).mport == 61003, "those in use are stepped over"
 
 

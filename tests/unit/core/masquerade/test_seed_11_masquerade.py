@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from pyvs.core.masquerade.entry import Entry, MasqueradeFlag
 from pyvs.core.masquerade.masquerade import masquerade
 from pyvs.core.masquerade.new import new_entry
 from pyvs.core.masquerade.state import Masquerade
-
 from pyvs.core.packet.header import parse
 from pyvs.core.packet.packet import Packet
 from pyvs.core.reasons import Reason

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
+
+from pyvs.core.command import Transmit
 from pyvs.core.masquerade.demasquerade import demasquerade
 from pyvs.core.masquerade.entry import Entry, MasqueradeFlag
 from pyvs.core.masquerade.masquerade import masquerade
 from pyvs.core.masquerade.new import new_entry
 from pyvs.core.masquerade.state import Masquerade
 from pyvs.core.masquerade.states import MasqueradeState
-
-from pyvs.core.command import Transmit
+from pyvs.core.packet.checksum import checksum
 from pyvs.core.packet.header import parse
 from pyvs.core.packet.packet import Packet
 from pyvs.core.reasons import Reason
@@ -39,8 +40,6 @@ def test_steps_1_to_3_start_size_and_offset_of_the_data(masquerading: Masquerade
     plain = tcp(OUT, 80, MADDR, 61000, SYN | ACK, data=b"abc")
     options = bytes((0x46,)) + plain[1:2] + (len(plain) + 4).to_bytes(2, "big") + plain[4:10]
     head = options + b"\0\0" + plain[12:20] + bytes((1, 1, 1, 0))
-    from pyvs.core.packet.checksum import checksum
-
     head = head[:10] + checksum(head).to_bytes(2, "big") + head[12:]
     packet, verdict = back(masquerading, head + plain[20:])
     assert verdict is not None
@@ -186,8 +185,6 @@ def test_step_14_the_transport_checksum_is_right(masquerading: Masquerade, proto
 def test_step_15_the_header_checksum_is_right(masquerading: Masquerade) -> None:
     entry_of(masquerading)
     packet, _ = back(masquerading)
-    from pyvs.core.packet.checksum import checksum
-
     assert checksum(packet.data[:20]) == 0
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from pyvs.core.masquerade.demasquerade import demasquerade
+
+from pyvs.core.errors import ControlError, Errno
+from pyvs.core.masquerade.demasquerade import demasquerade, in_create
 from pyvs.core.masquerade.entry import MasqueradeFlag
 from pyvs.core.masquerade.least_load import getip
 from pyvs.core.masquerade.masquerade import masquerade
 from pyvs.core.masquerade.portfw import Command, PortForwarding, Rule
 from pyvs.core.masquerade.state import Masquerade
 from pyvs.core.masquerade.states import MasqueradeState
-
-from pyvs.core.errors import ControlError, Errno
 from pyvs.core.packet.header import parse
 from pyvs.core.packet.packet import Packet
 from pyvs.core.verdict import Action
@@ -180,7 +180,17 @@ class TestRow8InCreate:
         assert (entry.saddr, entry.sport) == (THREE, 8080)
         assert (entry.daddr, entry.dport) == (CLIENT, 5000)
         assert entry.flags & MasqueradeFlag.MPORT
-        assert entry.state == MasqueradeState.LISTEN
+
+    def test_the_entry_listens(self, forwarding: Masquerade) -> None:
+        header = parse(tcp(CLIENT, 5000, LOCAL, 80, SYN))
+        entry = in_create(forwarding, header, 5000, 80)
+        assert entry is not None
+        assert (entry.state, entry.timeout) == (MasqueradeState.LISTEN, 120.0)
+
+    def test_without_an_entry_of_the_list_nothing_is_made(self, forwarding: Masquerade) -> None:
+        header = parse(tcp(CLIENT, 5000, LOCAL, 81, SYN))
+        assert in_create(forwarding, header, 5000, 81) is None
+        assert len(forwarding.table) == 0
 
     def test_a_known_connection_stays_with_its_server(self, forwarding: Masquerade) -> None:
         first = self.arrive(forwarding).data[16:20]

@@ -8,7 +8,6 @@ from pyvs.core.masquerade.entry import put_quietly
 from pyvs.core.masquerade.new import new_entry
 from pyvs.core.masquerade.ports import BEGIN, END, PortPool
 from pyvs.core.masquerade.state import Masquerade
-
 from pyvs.testing.packets import TCP, address
 
 
