@@ -91,7 +91,6 @@ def table(sample: Sample) -> Table:
             row.weight,
             row.active,
             row.inactive,
-            row.rate,
             pages,
             round(sample.rates.get(row.name, 0)),
         )

@@ -96,6 +96,8 @@ def _shell(method: str, host: str, families: tuple[int, ...]) -> int:
             print(
                 f"Hosts: {' '.join(each.name for each in topology.hosts)} (see `ip netns`). Ctrl-D ends the lab."
             )
+            ours = str(Path(sys.executable).parent)
+            environment = {**director.environment, "PATH": f"{ours}{os.pathsep}{os.environ['PATH']}"}
             process = network[host].popen(
                 [os.environ.get("SHELL", "/bin/sh")],
                 stdin=None,
