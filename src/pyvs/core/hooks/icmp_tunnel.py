@@ -94,15 +94,16 @@ def answer_tunnel_error(
     if kind == icmp.DEST_UNREACH and code == icmp.FRAG_NEEDED:
         mtu = info & 0xFFFF
         dest = conn.dest
-        # The kernel reads the MTU of the route it still holds, before the new one counts.
-        known = None
-        if dest is not None and dest.route is not None and dest.route_generation == ns.environment.generation:
-            known = dest.route.mtu
+        # The kernel reads the MTU of the route that it still holds: the one before, unless that came of an
+        # earlier error, for those are changed in place.
+        held = dest.route if dest is not None else None
         ns.environment.update_pmtu(quoted.dst, mtu)
+        if held is not None and held.mtu != ns.environment.device_mtu(held.device):
+            held = ns.environment.route(quoted.dst) or held
         if not (data[inner.ip_offset + 6] << 8 | data[inner.ip_offset + 7]) & DF:
             return stolen(Reason.TUNNEL_ICMP)
-        if known is not None:
-            mtu = known
+        if held is not None:
+            mtu = held.mtu
         if mtu > SMALLEST_MTU + OUTER:
             mtu -= OUTER  # headers of GUE and GRE are not thought of
         info = mtu
