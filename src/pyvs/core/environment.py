@@ -24,6 +24,8 @@ class Route:
     """Path MTU: the device's, or less if a router said so."""
     unicast: bool = True
     """Neither broadcast, multicast nor unreachable."""
+    learnt: bool = False
+    """The MTU is that of an ICMP error. Kernel: a route with a `fib_nh_exception`."""
 
 
 class Environment(Protocol):

@@ -204,7 +204,8 @@ class Routing:
         mtu = entry.mtu or self.interfaces[entry.device].mtu
         mtu = min(mtu, self.pmtu.get(destination, mtu))
         source = entry.source or self.select_source(entry.device, entry.gateway or destination, destination)
-        return Route(False, entry.device, source, entry.gateway, mtu, entry.kind is Kind.UNICAST)
+        learnt = destination in self.pmtu
+        return Route(False, entry.device, source, entry.gateway, mtu, entry.kind is Kind.UNICAST, learnt)
 
     def local_source(self, destination: bytes) -> bytes:
         """The source of a packet to one of our own addresses: that address, or else any of ours."""
