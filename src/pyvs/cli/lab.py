@@ -101,7 +101,7 @@ def _shell(method: str, host: str, families: tuple[int, ...]) -> int:
             process = network[host].popen(
                 [os.environ.get("SHELL", "/bin/sh")],
                 stdin=None,
-                environment=director.environment,
+                environment=environment,
                 own_session=False,
             )
             try:
