@@ -90,7 +90,7 @@ class Engine:
                         return stolen(Reason.FRAGMENT_QUEUED)
                     packet.become(whole)
                     header = parse(packet.data)
-                elif header.fragment_offset:
+                elif header.fragment_offset and header.protocol not in ns.protocols:
                     return accept(Reason.LATER_FRAGMENT)
         except Malformed as malformed:
             ns.tell("packet", malformed.reason.sentence)

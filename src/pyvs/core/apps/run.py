@@ -24,7 +24,7 @@ def app_out(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> 
 
     IP lengths and TCP sequence numbers are right afterwards; the transport checksum is the caller's to make.
     """
-    if conn.app is None:
+    if conn.app is None or header.protocol != conn.protocol:
         return True
     if conn.protocol != Proto.TCP:
         return _grown(packet, header, conn.app.outgoing(ns, conn, packet, header)) is not None
@@ -39,7 +39,7 @@ def app_out(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> 
 
 def app_in(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> bool:
     """Let the helper see a packet from the client, likewise."""
-    if conn.app is None:
+    if conn.app is None or header.protocol != conn.protocol:
         return True
     if conn.protocol != Proto.TCP:
         return _grown(packet, header, conn.app.incoming(ns, conn, packet, header)) is not None

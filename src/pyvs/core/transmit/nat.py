@@ -32,11 +32,13 @@ def nat(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> Verd
         return route
     if route.local and is_loopback(conn) and was_input(ns, packet):
         return drop(Reason.NOT_LOOPBACK)
-    protocol = ns.protocols[conn.protocol]
+    protocol = ns.protocols[header.protocol]
     if conn.express is None:
         board(conn)
     passage = conn.express
-    if passage is not None and header.offset == 20 and not packet.checksum_partial:
+    # AH and ESP go with a UDP connection, and have no ports to rewrite.
+    own = header.protocol == conn.protocol
+    if passage is not None and own and header.offset == 20 and not packet.checksum_partial:
         check_at = TCP_CHECK if conn.protocol == 6 else UDP_CHECK
         data = packet.data
         if len(data) >= check_at + 2 and (check_at == TCP_CHECK or data[26] or data[27]):
