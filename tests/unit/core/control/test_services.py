@@ -8,9 +8,12 @@ import pytest
 
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.control.verbs import Control
-from pyvs.core.errors import Errno
+from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Family, Proto, ServiceFlag
 from pyvs.core.namespace import Namespace
+from pyvs.core.schedulers.scheduler import Request, Scheduler, Surroundings
+from pyvs.core.services.destination import Destination
+from pyvs.core.services.service import Service
 from pyvs.core.stats import estimator
 
 ADDRESS = bytes((192, 0, 2, 100))
@@ -168,3 +171,41 @@ def test_zero_shows_from_zero_what_the_estimator_saw(
     assert control.get_service(web).totals.conns == 2
     control.zero(None, 1.0)
     assert estimator.totals(ns.stats).conns == 0
+
+
+class Choosy(Scheduler):
+    """Serves no service that has servers, and has no room for any."""
+
+    name = "choosy"
+
+    def __init__(self, service: Service, surroundings: Surroundings) -> None:
+        super().__init__(service, surroundings)
+        if service.destinations:
+            raise ControlError(Errno.EINVAL, "this scheduler serves no service that has servers")
+
+    def pick(self, request: Request) -> None:
+        return None
+
+    def added(self, destination: Destination) -> None:
+        raise ControlError(Errno.ENOMEM, "no room for one more server in the table")
+
+
+def test_scheduler_that_refuses_the_service(
+    refused: Refused, control: Control, ns: Namespace, web: ServiceKey
+) -> None:
+    ns.schedulers["choosy"] = Choosy
+    control.new_dest(web, SERVER, 0.0)
+    with refused(Errno.EINVAL):
+        control.set_service(ServiceSpec(web, "choosy", timeout=7), 0.0)
+    assert control.get_service(web).spec == ServiceSpec(web, "rr", flags=2)
+    (service,) = ns.services
+    assert service.scheduler is not None
+    assert service.scheduler.pick(Request(Proto.TCP, bytes(4), ADDRESS, 1, 80)) is service.destinations[0]
+
+
+def test_scheduler_that_has_no_room_does_not_hinder_the_server(control: Control, ns: Namespace) -> None:
+    """The kernel does not look at what `add_dest` answers."""
+    ns.schedulers["choosy"] = Choosy
+    control.new_service(ServiceSpec(WEB, "choosy"), 0.0)
+    control.new_dest(WEB, SERVER, 0.0)
+    assert len(control.get_dests(WEB)) == 1
