@@ -81,7 +81,8 @@ class Engine:
             return accept(Reason.OWN)
         try:
             header = parse(packet.data)
-            if not ns.services.families.get(header.af):
+            registered = ns.services.families.get(header.af)
+            if not registered and ns.masquerade is None:
                 return accept(Reason.NO_SERVICES)
             if header.fragment:
                 if _is_transport(ns, header.protocol):
@@ -101,7 +102,7 @@ class Engine:
         ns.header = header
         verdict = accept(Reason.NO_CONNECTION)
         try:
-            for _priority, function in HOOKS.get(hook, ()):
+            for _priority, function in HOOKS.get(hook, ()) if registered else ():
                 if ns.note is not None:
                     ns.tell("hook", f"{hook.name}: {function.__name__}")
                 verdict = function(ns, packet, header)
@@ -109,6 +110,9 @@ class Engine:
                     ns.tell("verdict", f"{verdict.action.name}: {verdict.reason.sentence}")
                 if verdict.action is not Action.ACCEPT or packet.owned:
                     break
+            else:
+                if ns.masquerade is not None:
+                    verdict = ns.masquerade.receive(packet, header, hook) or verdict
         except Malformed as malformed:
             verdict = drop(malformed.reason)
         return verdict
@@ -142,8 +146,11 @@ class Engine:
         timers = ns.timers.next_slot_time()
         if timers is not None and timers < wake:
             wake = timers
-        sync = ns.sync.next_timeout()
-        return wake if sync is None or sync > wake else sync
+        for room in (ns.sync, ns.masquerade):
+            time = None if room is None else room.next_timeout()
+            if time is not None and time < wake:
+                wake = time
+        return wake
 
     def handle_timeouts(self, now: float, limit: int = STRETCH) -> None:
         """Let time pass: connections end, levels and rates change, synchronisation is sent.
@@ -157,6 +164,8 @@ class Engine:
                 expire(ns, timed)
         background.handle(ns)
         ns.sync.handle(now)
+        if ns.masquerade is not None:
+            ns.masquerade.handle(now, limit)
 
 
 def _is_transport(ns: Namespace, protocol: int) -> bool:

@@ -34,6 +34,7 @@ from pyvs.core.timers import Wheel
 from pyvs.core.tracking import Tracking
 
 if TYPE_CHECKING:
+    from pyvs.core.masquerade.state import Masquerade
     from pyvs.core.protocols.protocol import Protocol
 
 CONN_TAB_BITS: Final = 12
@@ -76,6 +77,8 @@ class Namespace:
         self.next_defense = now + defense.PERIOD
         self.sync = Sync(self)
         """The synchronisation daemons."""
+        self.masquerade: Masquerade | None = None
+        """The ancestor, masquerading and port forwarding, once an administrator uses it."""
         self.apps = AppRegistry(self)
         """The helpers, by protocol and port."""
         self.tracking: Tracking = getattr(environment, "tracking", None) or Tracking()
