@@ -23,6 +23,12 @@ class Differences:
         "ICMPv6 errors from the servers' side are checked without the pseudo header and so dropped",
         "Path MTU discovery of IPv6 services would not work",
     )
+    helper_drops_ipv6: bool = _option(
+        True,
+        False,
+        "packets of IPv6 clients to a service with a helper fail the check of their checksum and are dropped",
+        "FTP over IPv6 would not work; a network card that checks checksums itself hides this in the kernel",
+    )
     sync_count_wraps: bool = _option(
         True,
         False,

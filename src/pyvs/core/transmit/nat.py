@@ -47,7 +47,7 @@ def nat(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> Verd
             return send_or_continue(ns, conn, packet, route, conn.daddr)
     changed = False
     if conn.app is not None:
-        if not protocol.checksum_ok(packet, header):
+        if not protocol.checksum_ok(packet, header) or _sum_spoilt(ns, header):
             return drop(Reason.BAD_CHECKSUM)
         if not app_in(ns, conn, packet, header):
             return drop(Reason.HELPER)
@@ -60,6 +60,11 @@ def nat(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> Verd
     packet.data = ip_header(packet.data[: header.offset] + part, dst=conn.daddr)
     packet.ignore_df = True
     return send_or_continue(ns, conn, packet, route, conn.daddr)
+
+
+def _sum_spoilt(ns: Namespace, header: Header) -> bool:
+    """Connection tracking has left a sum of the whole IPv6 packet, which the kernel takes for the transport's."""
+    return header.af == Family.INET6 and ns.hook == Hook.LOCAL_IN and ns.differences.helper_drops_ipv6
 
 
 def is_loopback(conn: Connection) -> bool:

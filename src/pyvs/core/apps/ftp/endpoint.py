@@ -83,7 +83,7 @@ def extended(
 def _argument(data: bytes, command: bytes, skip: bytes, *, digit: bool) -> int | None:
     """Where the argument of a command, in any case, begins; None if it is another command or ends before.
 
-    It is the first byte other than space behind `skip`; `digit`: or the first digit, if that comes before.
+    It is the first byte behind `skip`, repeated or not; `digit`: or the first digit, if that comes before.
     """
     if data[: len(command)].upper() != command:
         return None
@@ -91,7 +91,7 @@ def _argument(data: bytes, command: bytes, skip: bytes, *, digit: bool) -> int |
     for at in range(len(command), len(data)):
         byte = data[at]
         if found:
-            if byte != 0x20:
+            if byte != skip[0]:
                 return at
         elif digit and byte in _DIGITS:
             return at
