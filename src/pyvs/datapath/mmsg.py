@@ -25,7 +25,14 @@ _HEADER: Final = Struct("@PIPNPNi0PI0P")
 _LENGTH_AT: Final = calcsize("@PIPNPNi0P")
 _VECTOR: Final = Struct("@PN")
 """`struct iovec`: where and how long."""
+_VECTOR_LENGTH_AT: Final = calcsize("@P0N")
+_LENGTH: Final = Struct("@N")
+_NAME_SPACE: Final = 32
 _CONTROL_SPACE: Final = 128
+_UNMADE: Final = b"?"
+"""No name is this."""
+SMALL: Final = 2048
+"""Bytes that every slot of an Outbox has of its own."""
 
 
 def _address(buffer: bytearray) -> int:
@@ -70,54 +77,71 @@ class Outbox:
     """Collects datagrams for one socket and sends them at once."""
 
     def __init__(self, slots: int = 128, capacity: int = 1 << 18) -> None:
+        """slots: datagrams at once; capacity: bytes for those of more than SMALL bytes."""
+        self.count = 0
+        """How many wait."""
         self._slots = slots
-        self._capacity = capacity
-        self._data = bytearray(capacity)
-        self._names = bytearray(32 * slots)
+        self._data = bytearray(slots * SMALL)
+        self._large = bytearray(capacity)
+        self._large_used = 0
+        self._names = bytearray(_NAME_SPACE * slots)
         self._controls = bytearray(_CONTROL_SPACE * slots)
         self._vectors = bytearray(_VECTOR.size * slots)
         self._headers = bytearray(_HEADER.size * slots)
         self._data_at = _address(self._data)
+        self._large_at = _address(self._large)
         self._names_at = _address(self._names)
         self._controls_at = _address(self._controls)
         self._vectors_at = _address(self._vectors)
         self._headers_at = _address(self._headers)
-        self._pack_vector = _VECTOR.pack_into
-        self._pack_header = _HEADER.pack_into
-        self._plain: list[int] = [0] * slots
-        """Length of the name that slot i's header is made for; -1 when it carries control data."""
-        self._used = 0
-        self.count = 0
-        """How many wait."""
+        self._pack_length = _LENGTH.pack_into
+        self._named: list[bytes] = [_UNMADE] * slots
+        """The name in slot i, whose header and vector are those of a small datagram without control data."""
 
-    def fits(self, length: int) -> bool:
-        """Whether one more of this length finds room before a `send`."""
-        return self.count < self._slots and self._used + length <= self._capacity
-
-    def put(self, data: bytes, name: bytes, control: bytes = b"") -> None:
-        """Add a datagram for an address (a packed `sockaddr`); it must fit."""
-        i, used, length = self.count, self._used, len(data)
-        self._data[used : used + length] = data
-        self._pack_vector(self._vectors, i * _VECTOR.size, self._data_at + used, length)
-        size = len(name)
-        at = i * 32
-        self._names[at : at + size] = name
-        if control or self._plain[i] != size:
-            self._make_header(i, size, control)
-        self._used = used + length
+    def put(self, data: bytes, name: bytes, control: bytes = b"") -> bool:
+        """Add a datagram for an address (a packed `sockaddr`), or say that there is no room before a `send`."""
+        i = self.count
+        length = len(data)
+        if i == self._slots:
+            return False
+        if length > SMALL or control:
+            return self._put_large(data, name, control)
+        if self._named[i] != name:
+            self._make(i, name, self._data_at + i * SMALL, length, b"")
+            self._named[i] = name
+        else:
+            self._pack_length(self._vectors, i * _VECTOR.size + _VECTOR_LENGTH_AT, length)
+        at = i * SMALL
+        self._data[at : at + length] = data
         self.count = i + 1
+        return True
 
-    def _make_header(self, i: int, name_size: int, control: bytes) -> None:
+    def _put_large(self, data: bytes, name: bytes, control: bytes) -> bool:
+        i, used, length = self.count, self._large_used, len(data)
+        if used + length > len(self._large):
+            return False
+        self._large[used : used + length] = data
+        self._make(i, name, self._large_at + used, length, control)
+        self._named[i] = _UNMADE
+        self._large_used = used + length
+        self.count = i + 1
+        return True
+
+    def _make(self, i: int, name: bytes, where: int, length: int, control: bytes) -> None:
+        """Write name, vector and header of a slot."""
+        at = i * _NAME_SPACE
+        self._names[at : at + len(name)] = name
+        _VECTOR.pack_into(self._vectors, i * _VECTOR.size, where, length)
         place = 0
         if control:
             at = i * _CONTROL_SPACE
             self._controls[at : at + len(control)] = control
             place = self._controls_at + at
-        self._pack_header(
+        _HEADER.pack_into(
             self._headers,
             i * _HEADER.size,
-            self._names_at + i * 32,
-            name_size,
+            self._names_at + i * _NAME_SPACE,
+            len(name),
             self._vectors_at + i * _VECTOR.size,
             1,
             place,
@@ -125,7 +149,6 @@ class Outbox:
             0,
             0,
         )
-        self._plain[i] = -1 if control else name_size
 
     def send(self, descriptor: int) -> dict[int, int]:
         """Send what waits; one that the kernel refuses is left out. How often each errno came."""
@@ -141,5 +164,5 @@ class Outbox:
                 sent = 1
             first += sent
             left -= sent
-        self.count = self._used = 0
+        self.count = self._large_used = 0
         return errors

@@ -8,6 +8,7 @@ a neighbour table is needed. Kernel: `raw_send_hdrinc`, `rawv6_send_hdrinc`, `ip
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections import Counter
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ IPV6_PKTINFO: Final = 50
 IPV6_HDRINCL: Final = 36
 SOCKETS_MAX: Final = 64
 """Marks that have a socket of their own at once."""
+WAYS_MAX: Final = 65_536
 LONGEST: Final = 65535
 
 _NAME4: Final = Struct("=HH4s8x")
@@ -59,7 +61,8 @@ class Sender:
         """Packets that fitted no route and were not to be cut."""
         self.sent = 0
         self._doors: dict[tuple[int, int], _Door] = {}
-        self._waiting: list[_Door] = []
+        self._ways: dict[bytes | tuple[bytes, int], tuple[Outbox, bytes]] = {}
+        """Next hop, with the mark if there is one -> where its packets are collected, and its packed address."""
         self._ident = 1
         self._door(socket.AF_INET, 0)
 
@@ -95,7 +98,10 @@ class Sender:
         """Send a forwarded packet towards an address, cut if it is too long and may be cut."""
         data = packet.data
         if len(data) <= route.mtu and not packet.fragment_size:
-            self._put(data, destination, packet.mark, route.device)
+            mark = packet.mark
+            way = self._ways.get((destination, mark) if mark else destination)
+            if way is None or not way[0].put(data, way[1]):
+                self._put(data, destination, mark, route.device)
             return
         for piece in self._cut(packet, route.mtu):
             self._put(piece, destination, packet.mark, route.device)
@@ -135,24 +141,31 @@ class Sender:
                 self._put(data, data[24:40], packet.mark, "", control)
 
     def _put(self, data: bytes, destination: bytes, mark: int, device: str, control: bytes = b"") -> None:
+        door, name = self._way(destination, mark, device)
+        if len(data) > LONGEST:
+            self.too_long += 1
+        elif not door.outbox.put(data, name, control):
+            self._send(door)
+            door.outbox.put(data, name, control)
+
+    def _way(self, destination: bytes, mark: int, device: str) -> tuple[_Door, bytes]:
+        """The socket and the packed address for a next hop; remembered where the device makes no difference."""
         if len(destination) == 4:
-            door = self._doors.get((socket.AF_INET, mark)) or self._door(socket.AF_INET, mark)
+            door = self._door(socket.AF_INET, mark)
             name = _NAME4.pack(socket.AF_INET, 0, destination)
         else:
-            door = self._doors.get((socket.AF_INET6, mark)) or self._door(socket.AF_INET6, mark)
+            door = self._door(socket.AF_INET6, mark)
             scope = 0
-            if destination[:2] == _LINK_LOCAL and device:
-                scope = socket.if_nametoindex(device)
+            if destination[:2] == _LINK_LOCAL:
+                with contextlib.suppress(OSError):
+                    scope = socket.if_nametoindex(device)
             name = _NAME6.pack(socket.AF_INET6, 0, 0, destination, scope)
-        outbox = door.outbox
-        if not outbox.fits(len(data)):
-            if len(data) > LONGEST:
-                self.too_long += 1
-                return
-            self._send(door)
-        if not outbox.count:
-            self._waiting.append(door)
-        outbox.put(data, name, control)
+            if scope:
+                return door, name
+        if len(self._ways) >= WAYS_MAX:
+            self._ways.clear()
+        self._ways[(destination, mark) if mark else destination] = door.outbox, name
+        return door, name
 
     def _send(self, door: _Door) -> None:
         count = door.outbox.count
@@ -164,14 +177,13 @@ class Sender:
 
     def flush(self) -> None:
         """Hand all that waits to the kernel. A packet that it refuses is lost, as on a wire, and counted."""
-        for door in self._waiting:
+        for door in self._doors.values():
             if door.outbox.count:
                 self._send(door)
-        self._waiting.clear()
 
     def close(self) -> None:
         """Close the sockets; what waits is lost."""
         for door in self._doors.values():
             door.socket.close()
         self._doors.clear()
-        self._waiting.clear()
+        self._ways.clear()
