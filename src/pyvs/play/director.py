@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_interface
 from random import Random
 from typing import Final, TextIO
@@ -27,6 +28,8 @@ VS: Final = "net.ipv4.vs."
 FTP_MODULE: Final = "ip_vs_ftp"
 KNOWN: Final = ("net.ipv4.", "net.ipv6.", "net.core.", "net.netfilter.")
 """Other sysctls of the host begin so: they can be set and read, and change nothing here."""
+CHECKSUM: Final = "net.netfilter.nf_conntrack_checksum"
+"""0: connection tracking checks no sums, and so leaves none that the helper takes for another."""
 STARVED: Final = 100_000
 """Timeouts that may come up at one time before we say that something is wrong."""
 
@@ -129,5 +132,9 @@ class Director:
                 raise ControlError(Errno.EINVAL, f"{name} = {text!r}: expected a whole number") from None
         elif name.startswith(KNOWN):
             self._others[name] = text.strip()
+            if name == CHECKSUM:
+                spoilt = KERNEL.helper_drops_ipv6 and text.strip() != "0"
+                ns = self.engine.ns
+                ns.differences = replace(ns.differences, helper_drops_ipv6=spoilt)
         else:
             raise ControlError(Errno.ENOENT, f"there is no sysctl {name} here")

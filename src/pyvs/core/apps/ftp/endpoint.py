@@ -17,7 +17,9 @@ _SIX_NUMBERS: Final = re.compile(
     rb"([0-9]*),([0-9]*),([0-9]*),([0-9]*),([0-9]*),([0-9]*)(?=[^0-9])", re.DOTALL
 )
 _FAMILY_CODE: Final = {Family.INET: b"1", Family.INET6: b"2"}
-_IPV6: Final = re.compile(rb"[0-9A-Fa-f:.]{2,45}")
+_IPV6: Final = re.compile(rb"[0-9A-Fa-f:.]{2,49}")
+_LEADING_ZEROS: Final = re.compile(rb"(?<![0-9A-Fa-f.])0+(?=[0-9A-Fa-f]{4}(?![0-9A-Fa-f.]))")
+"""Beyond the four digits of a word; the kernel does not mind them."""
 _PORT: Final = re.compile(rb"[0-9]*")
 _LAST_DIGITS: Final = 16
 """Digits of a number that count, for it wraps around at 2**8 or 2**16 as in the kernel."""
@@ -115,6 +117,6 @@ def _ipv6(text: bytes) -> bytes | None:
     if not _IPV6.fullmatch(text):
         return None
     try:
-        return IPv6Address(text.decode("ascii")).packed
+        return IPv6Address(_LEADING_ZEROS.sub(b"", text).decode("ascii")).packed
     except AddressValueError:
         return None
