@@ -87,7 +87,9 @@ class Kind(Enum):
     STRING = 7
     """Ends with a zero byte."""
     BINARY = 8
-    NEST = 9
+    ADDRESS6 = 9
+    """An IPv6 address: neither less nor more counts."""
+    NEST = 10
     """Attributes of another table; given as bytes."""
 
 
@@ -172,7 +174,7 @@ DAEMON: Final = Table(
     _Row(3, "sync_id",      _K.U32),
     _Row(4, "sync_maxlen",  _K.U16),
     _Row(5, "mcast_group",  _K.U32),        # in network byte order
-    _Row(6, "mcast_group6", _K.BINARY, 16),
+    _Row(6, "mcast_group6", _K.ADDRESS6),
     _Row(7, "mcast_port",   _K.U16),        # in the host's byte order
     _Row(8, "mcast_ttl",    _K.U8),
 )

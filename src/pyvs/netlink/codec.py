@@ -25,6 +25,7 @@ _ERROR: Final = Struct("=i")
 
 HEADER: Final = _MESSAGE.size
 GENERIC_HEADER: Final = _GENERIC.size
+_ADDRESS6: Final = 16
 _TYPE_MASK: Final = 0x3FFF
 """Without the bits NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
 
@@ -93,13 +94,13 @@ def error(request: Message, errno: int, portid: int, sentence: str = "") -> Mess
     flags = 0
     whole = Message(request.type, request.flags, request.seq, request.portid, request.payload).encode()
     if errno:
-        body = _ERROR.pack(-errno) + whole
+        body = _ERROR.pack(-errno) + whole + bytes(-len(whole) % 4)
     else:
         body = _ERROR.pack(0) + whole[:HEADER]
         flags |= Flag.CAPPED
     if sentence:
         flags |= Flag.ACK_TLVS
-        body += bytes(-len(body) % 4) + _attribute(1, sentence.encode("utf-8", "surrogateescape") + b"\0")
+        body += _attribute(1, sentence.encode("utf-8", "surrogateescape") + b"\0")
     return Message(MessageType.ERROR, flags, request.seq, portid, body)
 
 
@@ -191,6 +192,10 @@ def _value(table: Table, row: Attribute, data: bytes) -> Any:
     if row.kind is Kind.BINARY:
         if row.size and len(data) > row.size:
             raise _refuse(Errno.ERANGE, table, row, f"has {len(data)} bytes, at most {row.size} are allowed")
+    elif row.kind is Kind.ADDRESS6:
+        if len(data) < _ADDRESS6:
+            raise _refuse(Errno.ERANGE, table, row, f"has {len(data)} bytes, {_ADDRESS6} are needed")
+        return data[:_ADDRESS6]
     elif 0 < len(data) < _ATTRIBUTE.size:
         raise _refuse(Errno.ERANGE, table, row, f"is a nest of {len(data)} bytes, which holds no attribute")
     return data

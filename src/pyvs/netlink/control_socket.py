@@ -29,6 +29,11 @@ _FRAMES_PER_TURN: Final = 64
 """So many frames of one client's answer go out before others have their turn."""
 
 
+def may_administer(uid: int) -> bool:
+    """Whether a peer of this user may change things: root of this user namespace, and who runs the director."""
+    return uid in (0, os.geteuid())
+
+
 class _Client:
     """One connected client."""
 
@@ -123,7 +128,7 @@ class ControlSocket:
         credentials = door.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         _, uid, _ = _CREDENTIALS.unpack(credentials)
         self._next_portid = self._next_portid % 0x7FFFFFFF + 1
-        self._clients[door.fileno()] = _Client(door, self._next_portid, admin=uid in (0, os.geteuid()))
+        self._clients[door.fileno()] = _Client(door, self._next_portid, admin=may_administer(uid))
         self._epoll.register(door, select.EPOLLIN)
 
     def _attend(self, descriptor: int, client: _Client) -> None:
@@ -213,7 +218,10 @@ def _listen(path: str | Path) -> socket.socket:
             door.bind(address)
         finally:
             os.umask(before)
-        door.listen(16)
+        door.listen(CLIENTS_MAX)
+    except PyvsError:
+        door.close()
+        raise
     except OSError as problem:
         door.close()
         raise PyvsError(

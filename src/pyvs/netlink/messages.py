@@ -194,15 +194,15 @@ def write_dest_view(view: DestView, service_af: Family) -> bytes:
         "port": spec.key.port,
         "fwd_method": spec.forward & FWD_MASK,
         "weight": spec.weight,
+        "tun_type": spec.tun_type,
+        "tun_port": spec.tun_port,
+        "tun_flags": spec.tun_flags,
         "u_thresh": spec.u_threshold,
         "l_thresh": spec.l_threshold,
         "active_conns": view.activeconns & _U32,
         "inact_conns": view.inactconns & _U32,
         "persist_conns": view.persistconns & _U32,
         "addr_family": service_af if spec.key.af is None else spec.key.af,
-        "tun_type": spec.tun_type,
-        "tun_port": spec.tun_port,
-        "tun_flags": spec.tun_flags,
         **_write_stats(view.totals, view.rates),
     }
     return encode(TOP, {"dest": encode(DEST, values)})
@@ -257,7 +257,7 @@ def read_daemon(top: Mapping[str, Any]) -> DaemonSpec:
     if "mcast_group" in values:
         group = values["mcast_group"].to_bytes(4, sys.byteorder)
     elif "mcast_group6" in values:
-        group = values["mcast_group6"].ljust(_ADDRESS, b"\0")
+        group = values["mcast_group6"]
     return DaemonSpec(
         _role(values["state"]),
         values["mcast_ifn"],

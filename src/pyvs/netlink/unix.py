@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from struct import Struct
 from typing import Final
 
 from pyvs.core.errors import ControlError, Errno
@@ -11,6 +12,7 @@ from pyvs.netlink.frames import LONGEST, Kind, frame, read_refused
 
 FOLDER: Final = "/run/pyvs"
 VARIABLE: Final = "PYVS_SOCKET"
+_TIMEVAL: Final = Struct("@ll")
 TIMEOUT: Final = 30.0
 """Seconds until a director that doesn't answer is given up."""
 
@@ -40,9 +42,13 @@ class UnixTransport:
         if self._socket is not None:
             return
         door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        door.settimeout(self._timeout)
+        # While the director is busy, connect waits for it only on a socket that blocks.
+        seconds = int(self._timeout)
+        wait = _TIMEVAL.pack(seconds, int((self._timeout - seconds) * 1e6))
         try:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
             door.connect(address_of(self._path))
+            door.settimeout(self._timeout)
         except (FileNotFoundError, ConnectionRefusedError):
             door.close()
             raise ControlError(
