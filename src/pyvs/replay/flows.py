@@ -37,16 +37,17 @@ def note_flow(
     conn = (protocol.find_in if hook is Hook.LOCAL_IN else protocol.find_out)(data, header)
     if conn is not None:
         first = hook is Hook.LOCAL_IN and conn.in_pkts <= 1
-        client, server = endpoint(conn.caddr, conn.cport), endpoint(conn.daddr, conn.dport)
+        key, place = _key(conn), conn.daddr + conn.dport.to_bytes(2, "big")
         state = protocol.state_name(conn.state)
-        tally.packet(_key(conn), client, service_name(conn), server, state, first=first)
+        if not tally.known(key, place, state, first=first):  # most are: their names are not made again
+            names = endpoint(conn.caddr, conn.cport), service_name(conn), endpoint(conn.daddr, conn.dport)
+            tally.packet(key, place, names, state, first=first)
     elif sent_to is not None and protocol.has_ports:
         sport, dport = protocol.ports(data, header)
-        name = f"{protocol_name(header.protocol)} {endpoint(header.dst, dport)}"
+        service = f"{protocol_name(header.protocol)} {endpoint(header.dst, dport)}"
         key = (header.protocol, *_ends(header.src, sport, header.dst, dport))
-        tally.packet(
-            key, endpoint(header.src, sport), name, str(ip_address(sent_to)), "one packet", first=True
-        )
+        names = endpoint(header.src, sport), service, str(ip_address(sent_to))
+        tally.packet(key, sent_to, names, "one packet", first=True)
 
 
 def _key(conn: Connection) -> FlowKey:

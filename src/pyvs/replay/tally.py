@@ -19,24 +19,28 @@ FlowKey = tuple[int, bytes, bytes]
 
 
 @dataclass(slots=True)
+class Share:
+    """What one server got of one service."""
+
+    connections: int = 0
+    packets: int = 0
+
+
+@dataclass(slots=True)
 class Flow:
     """One connection, as the table shows it."""
 
     client: str
     service: str
     server: str
+    share: Share
+    """Of the server that it went to last."""
+    place: bytes = b""
+    """That server's address and port, packed."""
     packets: int = 0
     """Both ways."""
     state: str = ""
     """After its last packet."""
-
-
-@dataclass(slots=True)
-class Share:
-    """What one server got of one service."""
-
-    connections: int = 0
-    packets: int = 0
 
 
 class Tally:
@@ -45,6 +49,8 @@ class Tally:
     def __init__(self, most_flows: int = MOST_FLOWS) -> None:
         self._most = most_flows
         self.flows: dict[FlowKey, Flow] = {}
+        self.unlisted = 0
+        """Connections that are counted and not listed."""
         self.shares: dict[tuple[str, str], Share] = {}
         """By service and server."""
         self.verdicts: Counter[Verdict] = Counter()
@@ -63,10 +69,27 @@ class Tally:
         """Packets that the engine wanted to be sent and the host did not send, by the reason."""
         self.logs: list[str] = []
 
+    def known(self, key: FlowKey, place: bytes, state: str, *, first: bool) -> bool:
+        """Count a packet of a connection that is listed, with this server; whether it is.
+
+        place: the server's address and port, packed; first: the packet begins the connection (anew).
+        """
+        flow = self.flows.get(key)
+        if flow is None or flow.place != place:
+            return False
+        flow.packets += 1
+        flow.state = state
+        flow.share.packets += 1
+        flow.share.connections += first
+        return True
+
     def packet(
-        self, key: FlowKey, client: str, service: str, server: str, state: str, *, first: bool
+        self, key: FlowKey, place: bytes, names: tuple[str, str, str], state: str, *, first: bool
     ) -> None:
-        """Count a packet of a connection; `first` when it is the first of it."""
+        """Count a packet of any connection; `names` are those of client, service and server."""
+        if self.known(key, place, state, first=first):
+            return
+        client, service, server = names
         share = self.shares.get((service, server))
         if share is None:
             share = self.shares[service, server] = Share()
@@ -75,16 +98,12 @@ class Tally:
         flow = self.flows.get(key)
         if flow is None:
             if len(self.flows) >= self._most:
+                self.unlisted += first
                 return
-            flow = self.flows[key] = Flow(client, service, server)
-        flow.server = server
+            flow = self.flows[key] = Flow(client, service, server, share)
+        flow.server, flow.share, flow.place = server, share, place
         flow.packets += 1
         flow.state = state
-
-    @property
-    def unlisted(self) -> int:
-        """Connections that are counted and not listed."""
-        return max(0, sum(share.connections for share in self.shares.values()) - len(self.flows))
 
 
 def endpoint(address: bytes, port: int) -> str:
