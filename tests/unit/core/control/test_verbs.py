@@ -22,20 +22,13 @@ VIP, VIP6 = bytes((192, 0, 2, 100)), bytes.fromhex("20010db800000000000000000000
 SERVERS = [bytes((10, 1, 0, last)) for last in (11, 12, 13)]
 SERVER6 = bytes.fromhex("20010db8000100000000000000000011")
 
-keys = st.one_of(
-    st.builds(
-        ServiceKey,
-        st.just(Family.INET),
-        st.sampled_from([Proto.TCP, Proto.UDP]),
-        st.just(VIP),
-        st.sampled_from([0, 21, 80]),
-    ),
-    st.builds(ServiceKey, st.just(Family.INET6), st.just(Proto.TCP), st.just(VIP6), st.just(80)),
-    st.builds(
-        lambda af, mark: ServiceKey(af, Proto.TCP, bytes(16 if af == Family.INET6 else 4), 0, mark),
-        st.sampled_from([Family.INET, Family.INET6]),
-        st.integers(1, 2),
-    ),
+keys = st.sampled_from(
+    [
+        ServiceKey(Family.INET, Proto.TCP, VIP, 80),
+        ServiceKey(Family.INET, Proto.UDP, VIP, 0),
+        ServiceKey(Family.INET6, Proto.TCP, VIP6, 80),
+        ServiceKey(Family.INET, Proto.TCP, bytes(4), 0, 1),
+    ]
 )
 schedulers = st.sampled_from(["rr", "wlc", "mh", "sh", "lblcr", "none", "nosuch"])
 dests = st.one_of(
@@ -46,12 +39,12 @@ dests = st.one_of(
 specs = st.builds(
     DestSpec,
     dests,
-    st.integers(0, 7),
-    st.integers(-1, 5),
-    st.integers(0, 3),
-    st.integers(0, 3),
-    st.integers(0, 3),
-    st.integers(0, 1),
+    st.sampled_from([Forward.MASQ, Forward.TUNNEL, Forward.TUNNEL, Forward.DROUTE, 5]),
+    st.sampled_from([0, 1, 5, -1]),
+    st.sampled_from([0, 3]),
+    st.sampled_from([0, 0, 2]),
+    st.sampled_from([0, 0, 1, 2, 3]),
+    st.sampled_from([0, 6080]),
 )
 
 
@@ -94,6 +87,19 @@ class Verbs(RuleBasedStateMachine):
         else:
             assert errno is None
             self.names[key] = scheduler
+
+    @rule(key=keys, specs=st.lists(specs, min_size=1, max_size=4))
+    def fill(self, key: ServiceKey, specs: list[DestSpec]) -> None:
+        """Otherwise too many verbs would name what is not there."""
+        self.new_service(key, "rr")
+        for spec in specs:
+            self.new_dest(key, spec)
+
+    @rule(data=st.data())
+    def del_one_that_is_there(self, data: st.DataObject) -> None:
+        there = [(key, spec.key) for key, specs_there in self.model.items() for spec in specs_there]
+        if there:
+            self.del_dest(*data.draw(st.sampled_from(there)))
 
     @rule(key=keys)
     def del_service(self, key: ServiceKey) -> None:
