@@ -49,6 +49,7 @@ missing() {
     if [ "$purpose" = test ]; then
         command -v git >/dev/null || echo git
         command -v tcpdump >/dev/null || echo tcpdump
+        command -v ethtool >/dev/null || echo ethtool
     fi
 }
 
