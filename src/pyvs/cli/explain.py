@@ -128,7 +128,7 @@ def _title(walk: Walk) -> str:
 
 
 def _rows(walk: Walk) -> list[tuple[str, str]]:
-    rows = [(step.room, step.sentence) for step in walk.steps]
+    rows = [(step.room, step.sentence.removeprefix(f"{step.room} ")) for step in walk.steps]
     if walk.mark:
         rows.insert(0, ("mark", f"firewall mark {walk.mark}"))
     return rows
