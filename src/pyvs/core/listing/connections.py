@@ -44,7 +44,8 @@ def _ends(ns: Namespace, conn: Connection) -> str:
 def state_name(ns: Namespace, conn: Connection) -> str:
     """The name of a connection's or template's state. Kernel: `ip_vs_state_name`."""
     if conn.template:
-        return "ASSURED" if conn.state & ASSURED else "NONE"
+        # Anything else came by synchronisation.
+        return ("NONE", "ASSURED")[conn.state] if conn.state <= ASSURED else "ERR!"
     handler = ns.protocols.get(conn.protocol)
     if handler is None:
         return "NONE" if conn.protocol == Proto.IP else "ERR!"
