@@ -51,7 +51,7 @@ ROWS = [
         "UDP 05:00  UDP         localhost:domain   192.0.2.100:domain 10.1.0.11:domain",
     ),
     (
-        " ".join(["TCP", CLIENT6, "9C40", VIP6, "0050", SERVER6, "0050", "SYN_RECV         60"]),
+        f"TCP {CLIENT6} 9C40 {VIP6} 0050 {SERVER6} 0050 SYN_RECV         60",
         "TCP 01:00  SYN_RECV    [2001:db8:c::7]:40000 [2001:db8::100]:80 [2001:db8:1::11]:80",
         "TCP 01:00  SYN_RECV    [2001:db8:c::7]:40000 [2001:db8::100]:http [2001:db8:1::11]:http",
     ),
