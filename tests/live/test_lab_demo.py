@@ -176,3 +176,15 @@ def test_a_director_that_dies_is_told_and_cleaned_up() -> None:
 
 def test_this_python_has_its_programs() -> None:
     assert Path(program("pyvsadm")).parent == Path(sys.executable).parent
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="setpriv is not installed")
+def test_a_system_without_user_namespaces_is_named_with_its_remedy() -> None:
+    limit = "echo 0 >/proc/sys/user/max_user_namespaces && exec"
+    demo = Demo(before=("unshare", "-Ur", "sh", "-c", f'{limit} {" ".join(WITHOUT_ROOT)} "$@"', "sh"))
+    status, out, err = demo.end()
+    assert (status, out) == (1, "")
+    assert err == (
+        "pyvs lab: This system allows no user namespaces. "
+        "Allow them with `sudo sysctl user.max_user_namespaces=10000`, or run this as root.\n"
+    )

@@ -38,7 +38,7 @@ def lab() -> None:
 @click.option("--method", "methods", type=METHOD, multiple=True, help="Only this method (may be repeated).")
 @click.option("--family", "families", type=FAMILY, multiple=True, help="Only this family (may be repeated).")
 @click.option("--requests", type=click.IntRange(1), default=300, show_default=True, help="Requests a round.")
-@click.option("--rate", type=click.FloatRange(0.1), default=100, show_default=True, help="Requests a second.")
+@click.option("--rate", type=click.FloatRange(0.1), default=120, show_default=True, help="Requests a second.")
 @click.option("--scheduler", default="rr", show_default=True, help="As `pyvsadm -s` takes it.")
 @click.option("--plain", is_flag=True, help="Lines instead of a live table, as where there is no terminal.")
 @click.option(

@@ -41,7 +41,7 @@ class Settings:
     families: tuple[int, ...] = FAMILIES
     requests: int = 300
     """A round."""
-    rate: float = 100.0
+    rate: float = 120.0
     """Requests a second."""
     scheduler: str = "rr"
 
