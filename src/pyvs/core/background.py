@@ -5,10 +5,15 @@ The engine asks `next_time` and calls `handle` then; connections have timers of 
 
 from __future__ import annotations
 
+from typing import Final
+
 from pyvs.core import defense, drop_entry
 from pyvs.core.connections.expiry import expire_nodest
 from pyvs.core.namespace import Namespace
 from pyvs.core.stats import estimator
+
+SLACK: Final = 1e-6
+"""Seconds by which a clock that counts in fractions may be early."""
 
 
 def next_time(ns: Namespace) -> float:
@@ -23,7 +28,7 @@ def next_time(ns: Namespace) -> float:
 
 def handle(ns: Namespace) -> None:
     """Do what is due at `ns.now`; runs that were missed are not made up for."""
-    now = ns.now
+    now = ns.now + SLACK
     if ns.expire_nodest_at is not None and now >= ns.expire_nodest_at:
         ns.expire_nodest_at = None
         expire_nodest(ns)
@@ -36,7 +41,7 @@ def handle(ns: Namespace) -> None:
         ns.next_estimate = _following(ns.next_estimate, estimator.PERIOD, now)
         estimator.handle(ns)
     if ns.trash.next_time is not None and now >= ns.trash.next_time:
-        ns.trash.sweep(now)
+        ns.trash.sweep(ns.now)
 
 
 def _following(last: float, period: float, now: float) -> float:

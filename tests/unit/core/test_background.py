@@ -73,3 +73,12 @@ def test_connections_of_a_removed_server() -> None:
         engine.handle_timeouts(ns.now + 0.2)
         assert ns.connections.count == left
     assert dest.refcnt == 0
+
+
+def test_clock_that_counts_in_hundredths_never_waits_for_a_rounding_error() -> None:
+    ns = Namespace(FixedEnvironment(), now=0.07)
+    for _ in range(2000):
+        due = background.next_time(ns)
+        ns.now = round(due * 100) / 100
+        background.handle(ns)
+        assert background.next_time(ns) > due

@@ -40,6 +40,9 @@ COUNT_MAX: Final = 255
 
 _CODECS: Final = (message_v0, message_v1)
 
+SLACK: Final = 1e-6
+"""Seconds by which a clock that counts in fractions may be early."""
+
 
 class Buffer:
     """A message that is being filled. Kernel: `struct ip_vs_sync_buff`."""
@@ -191,7 +194,7 @@ class Master:
 
     def handle(self) -> None:
         """Send what has waited long enough."""
-        now = self.ns.now
+        now = self.ns.now + SLACK
         for number, channel in enumerate(self.channels):
             due = _due(channel)
             if due is None or due > now:
