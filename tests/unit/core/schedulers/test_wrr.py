@@ -10,7 +10,7 @@ def test_begins_at_the_level_that_adding_left() -> None:
 def test_weights_with_a_common_divisor_make_short_rounds() -> None:
     bench = SchedulerBench(WeightedRoundRobin, [100, 200])
     bench.numbers(3)
-    assert bench.numbers(6) == [2, 2, 1, 2, 2, 1]
+    assert bench.numbers(6) == [2, 1, 2, 2, 1, 2]
 
 
 def test_a_change_begins_at_the_head_again() -> None:
