@@ -1,7 +1,6 @@
 """/proc/net/ip_vs_conn and ip_vs_conn_sync, rebuilt from each text that was recorded and printed again."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -36,7 +35,7 @@ def rebuild(engine: Engine, line: str, *, synced: bool) -> Connection:
         conn.state = int(state == "ASSURED")
     else:
         names = engine.ns.protocols[number].state_names
-        conn.state = names.index(state)
+        conn.state = len(names) if state == "ERR!" else names.index(state)
     if synced and rest.pop(0) == "SYNC":
         conn.flags |= int(ConnFlag.SYNC)
     conn.expires = engine.ns.now + int(rest.pop(0)) + 0.99
@@ -51,8 +50,6 @@ def rebuild(engine: Engine, line: str, *, synced: bool) -> Connection:
 def test_recorded(path: Path, name: str) -> None:
     text = json.loads(path.read_text())["final"][f"/proc/net/{name}"]
     engine = Engine(FixedEnvironment(), now=1000.0)
-    if re.search("^SCTP", text, re.MULTILINE) and Proto.SCTP not in engine.ns.protocols:
-        pytest.fail("SCTP is missing")
     for line in text.splitlines()[1:]:
         rebuild(engine, line, synced=name == "ip_vs_conn_sync")
     assert sorted(FILES[name](engine.ns).splitlines(keepends=True)) == sorted(text.splitlines(keepends=True))
