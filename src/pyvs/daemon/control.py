@@ -16,7 +16,10 @@ from pyvs.core.control.specs import (
 )
 from pyvs.core.control.verbs import Control
 from pyvs.core.flags import FWD_MASK, Forward, SyncState
+from pyvs.core.masquerade.portfw import Command
+from pyvs.core.masquerade.requests import ForwardingRequest, Request
 from pyvs.core.namespace import Namespace
+from pyvs.daemon.ports import refuse_if_used
 
 METHODS: Final = {
     Forward.MASQ: "NAT",
@@ -40,12 +43,12 @@ class ToldControl(Control):
     def new_service(self, spec: ServiceSpec, now: float) -> None:
         """Add a service. Raises ControlError."""
         super().new_service(spec, now)
-        self._told(f"service {spec.key} added, scheduler {spec.scheduler or 'none'}", True)
+        self._told(f"service {spec.key} added, scheduler {spec.scheduler}", True)
 
     def set_service(self, spec: ServiceSpec, now: float) -> None:
         """Change a service. Raises ControlError."""
         super().set_service(spec, now)
-        self._told(f"service {spec.key} changed, scheduler {spec.scheduler or 'none'}", True)
+        self._told(f"service {spec.key} changed, scheduler {spec.scheduler}", True)
 
     def del_service(self, key: ServiceKey, now: float) -> None:
         """Remove a service. Raises ControlError."""
@@ -99,6 +102,18 @@ class ToldControl(Control):
         """Stop a role. Raises ControlError."""
         super().del_daemon(state, now)
         self._told(f"synchronisation: {state.name} stopped", False)
+
+    def masquerade(self, request: Request, now: float) -> str:
+        """Change masquerading. Raises ControlError, also when a port to be forwarded is in use by a program here."""
+        if (
+            isinstance(request, ForwardingRequest)
+            and request.command is Command.ADD
+            and request.rule is not None
+        ):
+            refuse_if_used(request.rule)
+        done = super().masquerade(request, now)
+        self._told(done, True)
+        return done
 
 
 def _server(key: DestKey) -> str:

@@ -1,0 +1,98 @@
+"""`pyvs run`: options and refusals; the live tests run it."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from click.testing import CliRunner
+
+from pyvs.cli import run as module
+from pyvs.cli.run import run
+from pyvs.core.errors import PyvsError
+from pyvs.daemon.director import Options
+
+
+class FakeDirector:
+    """Keeps what it was made and started with."""
+
+    made: list[tuple[Options, str]] = []  # noqa: RUF012
+    started: list[Any] = []  # noqa: RUF012
+    refusal: str = ""
+
+    def __init__(self, options: Options, log: object, socket_file: str) -> None:
+        if self.refusal:
+            raise PyvsError(self.refusal)
+        FakeDirector.made.append((options, socket_file))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None: ...
+
+    def start(self, rules: object) -> None:
+        FakeDirector.started.append(rules)
+
+    def run(self) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def director(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeDirector]:
+    FakeDirector.made.clear()
+    FakeDirector.started.clear()
+    FakeDirector.refusal = ""
+    monkeypatch.setattr(module, "Director", FakeDirector)
+    monkeypatch.setattr(module, "DEFAULT_RULES", str(tmp_path / "ipvsadm.rules"))
+    monkeypatch.setenv("PYVS_SOCKET", "/run/theirs")
+    return FakeDirector
+
+
+def test_without_options(director: type[FakeDirector]) -> None:
+    assert CliRunner().invoke(run, []).exit_code == 0
+    assert director.made == [(Options(), "/run/theirs")]
+    assert director.started == [None]
+
+
+def test_all_options(director: type[FakeDirector], tmp_path: Path) -> None:
+    file = tmp_path / "some"
+    file.write_text("-A -t 192.0.2.1:80\n")
+    done = CliRunner().invoke(
+        run,
+        ["--rules", str(file), "--no-state", "--fast", "off", "--bypass", "--fail-open", "--socket", "/s",
+         "--queue", "9", "--mark", "0x80", "--debug"],
+    )  # fmt: skip
+    assert done.exit_code == 0
+    assert director.made == [(Options(queue=9, own_mark=0x80, bypass=True, fail_open=True, debug=True), "/s")]
+    assert len(director.started[0].services) == 1
+
+
+def test_the_distributions_rules_are_taken_when_there_are_any(
+    director: type[FakeDirector], tmp_path: Path
+) -> None:
+    (tmp_path / "ipvsadm.rules").write_text("-A -t 192.0.2.1:80\n-A -t 192.0.2.1:81\n")
+    assert CliRunner().invoke(run, []).exit_code == 0
+    assert len(director.started[0].services) == 2
+
+
+def test_a_mistake_in_the_rules_is_told_before_anything_starts(
+    director: type[FakeDirector], tmp_path: Path
+) -> None:
+    file = tmp_path / "some"
+    file.write_text("-A -t 192.0.2.1:80\n-A -t nonsense\n")
+    done = CliRunner().invoke(run, ["--rules", str(file)])
+    assert done.exit_code == 2
+    assert f"{file}:2: " in done.output
+    assert director.made == []
+
+
+def test_what_hinders_is_one_sentence_and_status_2(director: type[FakeDirector]) -> None:
+    director.refusal = "another director runs in this network namespace: end it first"
+    done = CliRunner().invoke(run, [])
+    assert done.exit_code == 2
+    assert done.output == "pyvs run: another director runs in this network namespace: end it first\n"
+
+
+@pytest.mark.parametrize("mark", ["0", "3", "0x100000000", "-1", "bit"])
+def test_a_mark_is_one_bit(mark: str) -> None:
+    done = CliRunner().invoke(run, [f"--mark={mark}"])
+    assert done.exit_code == 2
+    assert "expected one bit" in done.output

@@ -1,0 +1,136 @@
+"""When chains are replaced: at once as long as changes come one by one, gathered when there are many."""
+
+import io
+from types import SimpleNamespace
+
+import pytest
+
+from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
+from pyvs.core.engine import Engine
+from pyvs.core.flags import Family
+from pyvs.daemon import chain_updates
+from pyvs.daemon.chain_updates import BURST, GATHER_SECONDS, REFILL_SECONDS, ChainUpdates
+from pyvs.daemon.log import Log
+from pyvs.datapath.chains.iptables import ChainError
+from pyvs.datapath.chains.rules import Aim
+from pyvs.datapath.chains.watch import Watch
+from pyvs.testing.environment import FixedEnvironment
+
+
+class FakeChains:
+    """Counts what is put in; may be slow."""
+
+    def __init__(self) -> None:
+        self.put: list[tuple[list[Watch], Aim]] = []
+        self.busy = False
+        self.slow = False
+        self.refuses = False
+
+    def update(self, watches: list[Watch], aim: Aim) -> None:
+        self.put.append((watches, aim))
+
+    def begin(self, watches: list[Watch], aim: Aim) -> list[int]:
+        if self.refuses:
+            raise ChainError("iptables-restore refused our chains")
+        self.put.append((watches, aim))
+        self.busy = self.slow
+        return []
+
+    def finish(self) -> None:
+        self.busy = self.busy and self.slow
+
+
+class Fixture:
+    """Updates with stand-ins around them, and a clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.chains = FakeChains()
+        self.engine = Engine(FixedEnvironment())
+        self.host = SimpleNamespace(policy_routing=False)
+        self.text = io.StringIO()
+        self.updates = ChainUpdates(
+            self.chains,  # type: ignore[arg-type]
+            self.engine.ns,
+            self.host,  # type: ignore[arg-type]
+            Log(self.text),
+            lambda: self.now,
+            queue=5,
+            gso_queue=6,
+            own_mark=8,
+            bypass=False,
+        )
+
+    @property
+    def times(self) -> int:
+        return len(self.chains.put)
+
+
+@pytest.fixture
+def fixture() -> Fixture:
+    return Fixture()
+
+
+def test_single_changes_are_put_in_before_they_are_answered(fixture: Fixture) -> None:
+    for number in range(BURST):
+        fixture.updates.changed()
+        assert fixture.times == number + 1
+    assert fixture.updates.due is None
+
+
+def test_many_changes_are_gathered(fixture: Fixture) -> None:
+    for _ in range(BURST + 500):
+        fixture.updates.changed()
+    assert fixture.times == BURST
+    assert fixture.updates.due == fixture.now + GATHER_SECONDS
+    fixture.now += GATHER_SECONDS
+    fixture.updates.put_in()
+    assert fixture.times == BURST + 1
+    assert fixture.updates.due is None
+    fixture.now += REFILL_SECONDS
+    fixture.updates.changed()
+    assert fixture.times == BURST + 2
+
+
+def test_while_iptables_is_slow_packets_go_on(fixture: Fixture) -> None:
+    fixture.chains.slow = True
+    fixture.updates.changed()
+    assert fixture.updates.due == fixture.now + GATHER_SECONDS
+    fixture.updates.changed()
+    fixture.updates.put_in()
+    assert fixture.times == 1
+    assert fixture.updates.due is not None
+    fixture.chains.slow = False
+    fixture.updates.put_in()
+    assert fixture.times == 2
+    assert fixture.updates.due is None
+
+
+def test_a_refusal_is_told_and_the_director_lives(fixture: Fixture) -> None:
+    fixture.chains.refuses = True
+    fixture.updates.changed()
+    assert "iptables-restore refused our chains" in fixture.text.getvalue()
+
+
+def test_the_aim_follows_sysctl_and_rules(fixture: Fixture) -> None:
+    assert fixture.updates.aim() == Aim(queue=5, gso_queue=6, own_mark=8, bypass=False, track=False)
+    fixture.engine.control.sysctl_write("conntrack", "1", 0.0)
+    fixture.host.policy_routing = True
+    assert fixture.updates.aim() == Aim(queue=5, gso_queue=5, own_mark=8, bypass=False, track=True)
+
+
+def test_servers_forgotten_from_the_trash_leave_the_chains(fixture: Fixture) -> None:
+    key = ServiceKey(Family.INET, 6, b"\x0a\0\0\1", 80)
+    control = fixture.engine.control
+    control.new_service(ServiceSpec(key, "rr"), 0.0)
+    control.new_dest(key, DestSpec(DestKey(b"\x0a\0\0\2", 80)), 0.0)
+    control.del_dest(key, DestKey(b"\x0a\0\0\2", 80), 0.0)
+    fixture.updates.start()
+    fixture.updates.look()
+    assert fixture.updates.due is None
+    for second in range(0, 600, 30):
+        fixture.engine.handle_timeouts(float(second))
+    assert len(fixture.engine.ns.trash) == 0
+    fixture.updates.look()
+    assert fixture.updates.due == fixture.now
+    assert chain_updates.PATIENCE_MS <= 100
