@@ -20,6 +20,7 @@ from pyvs.core.control.specs import (
 )
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import SyncState
+from pyvs.core.masquerade.requests import Request
 from pyvs.netlink import messages as m
 from pyvs.netlink.attributes import (
     ACK,
@@ -47,6 +48,7 @@ from pyvs.netlink.codec import (
     messages,
     read_error,
 )
+from pyvs.netlink.masquerade import write as write_masquerade
 from pyvs.netlink.transport import Transport
 
 
@@ -157,6 +159,12 @@ class Client:
     def sysctl_write(self, name: str, text: str) -> None:
         """Set a sysctl."""
         self._transport.sysctl_write(name, text)
+
+    # Masquerading
+
+    def masquerade(self, request: Request) -> None:
+        """Change masquerading, port forwarding or the agents that are listened to."""
+        self._transport.masquerade(write_masquerade(request))
 
     # Messages
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from pyvs.core.errors import ControlError, Errno, PyvsError
 from pyvs.netlink.frames import LONGEST, Kind, frame, refused, texts
+from pyvs.netlink.masquerade import read as read_masquerade
 from pyvs.netlink.server import Server
 from pyvs.netlink.unix import address_of
 
@@ -193,6 +194,10 @@ class ControlSocket:
                 raise ControlError(Errno.EPERM, "only root may set a sysctl")
             name, _, value = text.partition("\0")
             control.sysctl_write(name, value, now)
+        elif kind == Kind.MASQUERADE:
+            if not client.admin:
+                raise ControlError(Errno.EPERM, "only root may change masquerading")
+            control.masquerade(read_masquerade(text), now)
         else:
             raise ControlError(Errno.EOPNOTSUPP, f"there is no request of kind {kind}")
 

@@ -19,7 +19,7 @@ _ERRNO: Final = Struct("!I")
 
 
 class Kind(IntEnum):
-    """What a frame is. The first five are requests, too."""
+    """What a frame is. The first five and MASQUERADE are requests, too."""
 
     NETLINK = 1
     """A datagram of the family "IPVS"."""
@@ -35,6 +35,8 @@ class Kind(IntEnum):
     END = 7
     REFUSED = 8
     """u32 errno (network byte order), then a sentence."""
+    MASQUERADE = 9
+    """A request to masquerading, as words; see masquerade.py."""
 
 
 def frame(kind: Kind, body: bytes = b"") -> bytes:

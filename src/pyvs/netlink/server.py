@@ -22,6 +22,7 @@ from pyvs.core.control.specs import (
 )
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import SyncState
+from pyvs.core.masquerade.requests import Request
 from pyvs.netlink import messages as m
 from pyvs.netlink.attributes import (
     CTRL,
@@ -81,6 +82,7 @@ class Verbs(Protocol):
     def sysctl_read(self, name: str) -> str: ...  # noqa: D102
     def sysctl_write(self, name: str, text: str, now: float) -> None: ...  # noqa: D102
     def proc(self, name: str, now: float | None = None) -> str: ...  # noqa: D102
+    def masquerade(self, request: Request, now: float) -> str: ...  # noqa: D102
 
 
 Answer = tuple[Command, bytes]

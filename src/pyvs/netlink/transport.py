@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from pyvs.netlink.masquerade import read as read_masquerade
 from pyvs.netlink.server import Server
 
 
@@ -27,6 +28,10 @@ class Transport(Protocol):
 
     def sysctl_write(self, name: str, text: str) -> None:
         """Set a sysctl. Raises ControlError ENOENT, EINVAL, EPERM."""
+        ...
+
+    def masquerade(self, text: str) -> None:
+        """Ask something of masquerading. Raises ControlError."""
         ...
 
     def close(self) -> None:
@@ -66,6 +71,10 @@ class DirectTransport:
     def sysctl_write(self, name: str, text: str) -> None:
         """Set a sysctl. Raises ControlError ENOENT, EINVAL."""
         self._server.control.sysctl_write(name, text, self._clock())
+
+    def masquerade(self, text: str) -> None:
+        """Ask something of masquerading. Raises ControlError."""
+        self._server.control.masquerade(read_masquerade(text), self._clock())
 
     def close(self) -> None:
         """Nothing to end."""

@@ -89,6 +89,10 @@ class UnixTransport:
         """Set a sysctl. Raises ControlError ENOENT, EINVAL, EPERM."""
         self._text(Kind.SYSCTL_WRITE, f"{name}\0{text}")
 
+    def masquerade(self, text: str) -> None:
+        """Ask something of masquerading. Raises ControlError."""
+        self._text(Kind.MASQUERADE, text)
+
     def _text(self, kind: Kind, body: str) -> str:
         data = body.encode("utf-8", "surrogateescape")
         parts = [part for what, part in self._ask(kind, data) if what == Kind.TEXT]

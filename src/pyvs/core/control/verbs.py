@@ -20,6 +20,7 @@ from pyvs.core.control.specs import (
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import VERSION, SyncState
 from pyvs.core.listing import FILES
+from pyvs.core.masquerade.requests import Request, perform
 from pyvs.core.namespace import Namespace
 
 
@@ -119,6 +120,16 @@ class Control:
         """Write a knob's file. Raises ControlError: ENOENT, EINVAL."""
         self.ns.now = now
         config.write_knob(self.ns, name, text)
+
+    # ---- masquerading ------------------------------------------------------
+
+    def masquerade(self, request: Request, now: float) -> str:
+        """Change masquerading, port forwarding or the agents that are listened to: what was done, in a line.
+
+        Raises ControlError: EINVAL, EEXIST, ESRCH, EADDRNOTAVAIL.
+        """
+        self.ns.now = now
+        return perform(self.ns, request)
 
     # ---- counters and texts ------------------------------------------------
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from pyvs.core.listing import apps, connections, services, stats
+from pyvs.core.listing import apps, connections, masquerade, services, stats
 
 if TYPE_CHECKING:
     from pyvs.core.namespace import Namespace
 
 FILES: Final[Mapping[str, Callable[[Namespace], str]]] = {
+    "ip_masq_networks": masquerade.show_networks,
+    "ip_masquerade": masquerade.show_entries,
+    "ip_portfw": masquerade.show_rules,
     "ip_vs": services.show,
     "ip_vs_app": apps.show,
     "ip_vs_conn": connections.show,

@@ -7,7 +7,7 @@ begins again and the rule goes to the end. So weights are shares of the connecti
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from ipaddress import IPv4Address
 from typing import Final
@@ -109,6 +109,11 @@ class PortForwarding:
             raise ControlError(Errno.ESRCH, f"no port forwarding rule matches {rule}")
         gone = {id(rule) for rule in matching}
         self._rules[protocol] = [rule for rule in self._rules[protocol] if id(rule) not in gone]
+
+    def replace(self, other: PortForwarding) -> None:
+        """Take over the rules of another list, in their order, and forget the own."""
+        for protocol in self._rules:
+            self._rules[protocol] = [replace(rule) for rule in other.rules(protocol)]
 
     def flush(self) -> None:
         """Forget all rules. Kernel: `ip_portfw_flush`."""

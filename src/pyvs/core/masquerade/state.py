@@ -102,6 +102,11 @@ class Masquerade:
             ) from None
         return MasqueradedNetwork(network, length, address)
 
+    @property
+    def in_use(self) -> bool:
+        """There is something to masquerade or forward, or an entry of it lives on."""
+        return bool(self.networks or len(self.portfw) or self.least_load.agents or len(self.table))
+
     # ---- packets -----------------------------------------------------------
 
     def receive(self, packet: Packet, header: Header, hook: Hook) -> Verdict | None:

@@ -8,6 +8,8 @@ from ipaddress import ip_address
 from typing import Final
 
 from pyvs.core.flags import Family, Proto
+from pyvs.core.masquerade.icmp import REQUEST_OF
+from pyvs.core.masquerade.ports import BEGIN, END
 from pyvs.datapath.chains.watch import ALL_PORTS, Endpoint, Range, Watch
 
 PREFIX: Final = "PYVS-"
@@ -84,17 +86,25 @@ def _input(watch: Watch, aim: Aim, own: str) -> Iterator[str]:
     target = _target(aim.queue, aim)
     yield from _to(watch, target)
     yield from _from(watch.servers, watch.family, target, target)
+    if watch.masqueraded:
+        yield f"-f {target}"
+        for protocol in ("tcp", "udp"):
+            yield f"-p {protocol} -m {protocol} --dport {BEGIN}:{END - 1} {target}"
+        for kind in sorted(REQUEST_OF):
+            yield f"-p icmp -m icmp --icmp-type {kind} {target}"
     yield from _icmp(watch, aim)
 
 
 def _forward(watch: Watch, aim: Aim, own: str) -> Iterator[str]:
-    """Replies of servers; what else comes from a virtual address (only counted); ICMP errors."""
+    """Replies of servers; what else comes from a virtual address (only counted); masqueraded hosts; ICMP errors."""
     if not watch:
         return
     yield f"{own} -j RETURN"
     target, gso_target = _target(aim.queue, aim), _target(aim.gso_queue, aim)
     yield from _from(watch.servers, watch.family, target, gso_target)
     yield from _from(watch.virtual, watch.family, target, gso_target)
+    for network in watch.masqueraded:
+        yield f"-s {network} ! -d {network} {target}"
     yield from _icmp(watch, aim)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pyvs.core.flags import Family, Forward, Proto
+from pyvs.core.masquerade.entry import MasqueradeFlag
+from pyvs.core.masquerade.state import Masquerade
 from pyvs.core.namespace import Namespace
 from pyvs.core.services.destination import Destination
 from pyvs.core.services.registry import FTP_DATA_PORT, FTP_PORT, UNPRIVILEGED
@@ -36,9 +38,11 @@ class Watch:
     """Firewall marks of services."""
     servers: tuple[Endpoint, ...] = ()
     """Servers whose replies are rewritten (NAT)."""
+    masqueraded: tuple[str, ...] = ()
+    """Networks behind the director, as text."""
 
     def __bool__(self) -> bool:
-        return bool(self.virtual or self.marks)
+        return bool(self.virtual or self.marks or self.masqueraded)
 
 
 def watch(ns: Namespace, family: Family) -> Watch:
@@ -50,8 +54,16 @@ def watch(ns: Namespace, family: Family) -> Watch:
     for destination, service in ns.trash:
         if service.af == family:
             found.removed(destination)
+    networks: tuple[str, ...] = ()
+    if family == Family.INET and ns.masquerade is not None:
+        found.masquerade(ns.masquerade)
+        networks = tuple(str(network) for network in ns.masquerade.networks)
     return Watch(
-        family, found.endpoints(found.virtual), tuple(sorted(found.marks)), found.endpoints(found.servers)
+        family,
+        found.endpoints(found.virtual),
+        tuple(sorted(found.marks)),
+        found.endpoints(found.servers),
+        networks,
     )
 
 
@@ -77,6 +89,16 @@ class _Finder:
         else:
             self._place(destination.protocol, destination.vaddr, destination.vport)
         self._server(destination, any_port=False)
+
+    def masquerade(self, masquerade: Masquerade) -> None:
+        """Forwarded ports, and the machines that serve them or still have connections of them."""
+        for rule in (*masquerade.portfw, *masquerade.least_load.offers):
+            self.virtual.setdefault((rule.laddr, rule.protocol), []).append((rule.lport, rule.lport))
+            self.servers.setdefault((rule.raddr, rule.protocol), []).append((rule.rport, rule.rport))
+        for entry in masquerade.table if masquerade.table.pinned else ():
+            if entry.flags & MasqueradeFlag.MPORT:
+                self.virtual.setdefault((entry.maddr, entry.protocol), []).append((entry.mport, entry.mport))
+                self.servers.setdefault((entry.saddr, entry.protocol), []).append((entry.sport, entry.sport))
 
     def _place(self, protocol: int, address: bytes, port: int) -> None:
         ports = self.virtual.setdefault((address, protocol), [])

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyvs.core.errors import PyvsError
+from pyvs.core.errors import ControlError, PyvsError
 from pyvs.core.masquerade.least_load import LeastLoad, getip
-from pyvs.core.masquerade.portfw import PortForwarding
+from pyvs.core.masquerade.portfw import Command, PortForwarding, Rule
 from pyvs.testing.packets import TCP, address
 
 LOCAL = address("192.0.2.1")
@@ -20,7 +20,9 @@ ONE, TWO, THREE = MACHINES
 def least() -> LeastLoad:
     least = LeastLoad(PortForwarding())
     for number, machine in enumerate(MACHINES):
-        least.offer(TCP, LOCAL, 80, machine, 8000 + number)
+        least.forwarding.add(TCP, LOCAL, 80, machine, 8000 + number, 3)
+    for machine in MACHINES:
+        least.listen(machine, 9999)
     return least
 
 
@@ -76,12 +78,33 @@ def test_the_choice_is_not_made_anew_while_it_stays(least: LeastLoad) -> None:
     assert next(iter(least.forwarding)) is rule
 
 
-def test_withdrawn(least: LeastLoad) -> None:
-    least.withdraw(ONE)
-    assert led_to(least) == [(TWO, 8001)]
-    least.withdraw(ONE)
-    with pytest.raises(PyvsError, match="offer one first"):
+def test_a_machine_without_an_agent_counts_as_having_no_load(least: LeastLoad) -> None:
+    least.report(ONE, b"10%\n")
+    least.report(TWO, b"20%\n")
+    least.report(THREE, b"30%\n")
+    least.forget(ONE)
+    assert led_to(least) == [(ONE, 8000)]
+    with pytest.raises(PyvsError, match="not listened to"):
         least.report(ONE, b"100%\n")
+
+
+def test_with_the_last_agent_the_rules_come_back(least: LeastLoad) -> None:
+    least.report(ONE, b"10%\n")
+    for machine in MACHINES:
+        least.forget(machine)
+    assert led_to(least) == [(THREE, 8002), (TWO, 8001), (ONE, 8000)]
+    assert [rule.pref for rule in least.forwarding] == [3, 3, 3]
+
+
+def test_rules_change_while_agents_report(least: LeastLoad) -> None:
+    least.control(Command.DELETE, Rule(TCP, LOCAL, 80, ONE, 0))
+    assert led_to(least) == [(TWO, 8001)]
+    least.control(Command.ADD, Rule(TCP, LOCAL, 443, TWO, 443))
+    assert sorted(led_to(least)) == [(TWO, 443), (TWO, 8001)]
+    with pytest.raises(ControlError):
+        least.control(Command.DELETE, Rule(TCP, LOCAL, 80, ONE, 0))
+    least.control(Command.FLUSH)
+    assert led_to(least) == []
 
 
 def test_a_line_that_says_nothing_changes_nothing(least: LeastLoad) -> None:
@@ -92,9 +115,10 @@ def test_a_line_that_says_nothing_changes_nothing(least: LeastLoad) -> None:
 
 def test_several_ports() -> None:
     least = LeastLoad(PortForwarding())
-    least.offer(TCP, LOCAL, 80, ONE, 80)
-    least.offer(TCP, LOCAL, 443, ONE, 443)
-    least.offer(TCP, LOCAL, 80, TWO, 8080)
+    least.listen(ONE, 1)
+    least.listen(TWO, 1)
+    for lport, machine, rport in ((80, ONE, 80), (443, ONE, 443), (80, TWO, 8080)):
+        least.control(Command.ADD, Rule(TCP, LOCAL, lport, machine, rport))
     least.report(ONE, b"10%\n")
     assert sorted((rule.lport, rule.raddr, rule.rport) for rule in least.forwarding) == [(80, TWO, 8080)]
     least.report(TWO, b"5%\n")
@@ -111,7 +135,9 @@ def test_getip_of_nothing_makes_nothing() -> None:
 def test_the_rules_are_always_of_a_best_machine(reports: list[tuple[int, int]]) -> None:
     least = LeastLoad(PortForwarding())
     for machine in MACHINES:
-        least.offer(TCP, LOCAL, 80, machine, 80)
+        least.forwarding.add(TCP, LOCAL, 80, machine, 80, 1)
+    for machine in MACHINES:
+        least.listen(machine, 1)
     percent = dict.fromkeys(MACHINES, 100)
     for number, value in reports:
         least.report(MACHINES[number], b"%d%%\n" % value)
