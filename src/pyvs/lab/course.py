@@ -3,6 +3,7 @@
 `run` tells a `Watcher` what happens; how that is shown is not decided here.
 """
 
+import socket
 import sys
 import time
 from collections import deque
@@ -11,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pyvs.lab import wait
+from pyvs.lab.decapsulate import DEVICES
 from pyvs.lab.director import Director, ServerRow
 from pyvs.lab.howto import INLET, PLANS, ipvsadm_lines, topology
-from pyvs.lab.lab import Lab
+from pyvs.lab.lab import Lab, write_sysctl
 from pyvs.lab.load import Load, Tally, Target
 
 METHODS: Final = ("nat", "dr", "tun")
@@ -165,12 +167,28 @@ def start_servers(lab: Lab, method: str, families: Sequence[int], patience: floa
     for name in servers:
         lab.start(name, [sys.executable, "-m", "pyvs.lab.webserver", name, str(PORT), *versions])
         if method == "tun":
-            lab.start(name, [sys.executable, "-m", "pyvs.lab.decapsulate", INLET])
+            end_tunnels(lab, name, families)
     for family in families:
         for name, address in zip(servers, PLANS[family].servers, strict=True):
             wait.until(
                 _answering(lab, address), f"The web server of {name} did not answer at {address}", patience
             )
+
+
+def end_tunnels(lab: Lab, host: str, families: Sequence[int]) -> None:
+    """Let a real server take packets out of tunnels: by the kernel where its modules are loaded, else by our program.
+
+    Not by both: a raw socket gets a copy of what a device takes, and a device that is down answers with an error.
+    """
+    there = lab[host].call(lambda: {name for _, name in socket.if_nameindex()})
+    by_kernel = [family for family in families if DEVICES[family] in there]
+    for family in by_kernel:
+        lab.run(host, ["ip", "link", "set", DEVICES[family], "up"])
+        if family == 4:
+            lab[host].call(lambda: write_sysctl(host, "net/ipv4/conf/tunl0/rp_filter", "0"))
+    by_program = [str(family) for family in families if family not in by_kernel]
+    if by_program:
+        lab.start(host, [sys.executable, "-m", "pyvs.lab.decapsulate", INLET, *by_program])
 
 
 def _answering(lab: Lab, address: str) -> Callable[[], bool]:

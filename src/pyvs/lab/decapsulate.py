@@ -1,8 +1,8 @@
 """The tunnel's end on a real server, for kernels without tunnel devices.
 
-    python -m pyvs.lab.decapsulate INTERFACE
+    python -m pyvs.lab.decapsulate INTERFACE FAMILY...
 
-takes IP in IP (protocols 4 and 41, in IPv4 and in IPv6) from raw sockets, takes the outer header off and
+takes IP in IP (protocols 4 and 41, in the outer families 4, 6) from raw sockets, takes the outer header off and
 sends what is inside to INTERFACE's own stack: INTERFACE is one end of a veth pair whose other end is
 INTERFACE-in, and a frame that is sent there arrives here. So it needs neither /dev/net/tun nor a module.
 """
@@ -12,10 +12,15 @@ import selectors
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 INNER: Final = {socket.IPPROTO_IPIP: 0x0800, socket.IPPROTO_IPV6: 0x86DD}
 """What is inside, as an Ethernet type, by the outer header's protocol."""
+
+OUTER: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
+DEVICES: Final = {4: "tunl0", 6: "ip6tnl0"}
+"""The kernel's own tunnel ends: in every namespace as soon as their modules are loaded."""
 
 _SOURCE: Final = bytes.fromhex("020000000001")
 
@@ -43,7 +48,7 @@ def frame(destination: bytes, packet: bytes) -> bytes:
 class Decapsulator:
     """Raw sockets on one side, a veth's far end on the other."""
 
-    def __init__(self, interface: str) -> None:
+    def __init__(self, interface: str, families: Sequence[int]) -> None:
         """Listens at once.
 
         Raises OSError without the privilege, or when INTERFACE-in isn't there.
@@ -54,12 +59,11 @@ class Decapsulator:
         self.out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.out.bind((f"{interface}-in", 0))
         self.selector = selectors.DefaultSelector()
-        for family in (socket.AF_INET, socket.AF_INET6):
+        for family in (OUTER[version] for version in families):
             for protocol in INNER:
-                with contextlib.suppress(OSError):
-                    tunnel = socket.socket(family, socket.SOCK_RAW, protocol)
-                    tunnel.setblocking(False)
-                    self.selector.register(tunnel, selectors.EVENT_READ, family)
+                tunnel = socket.socket(family, socket.SOCK_RAW, protocol)
+                tunnel.setblocking(False)
+                self.selector.register(tunnel, selectors.EVENT_READ, family)
 
     def serve(self) -> None:
         """Take packets out of their tunnels until the process is ended."""
@@ -74,4 +78,4 @@ class Decapsulator:
 
 
 if __name__ == "__main__":
-    Decapsulator(sys.argv[1]).serve()
+    Decapsulator(sys.argv[1], [int(family) for family in sys.argv[2:]]).serve()

@@ -131,14 +131,20 @@ class Lab:
         self.namespaces.clear()
 
 
+def write_sysctl(host: str, name: str, value: str) -> None:
+    """Set a sysctl of the namespace that the calling thread is in, which is that of the host.
+
+    Raises LabError.
+    """
+    try:
+        Path("/proc/sys", name).write_text(f"{value}\n")
+    except OSError as error:
+        raise LabError(f"sysctl {name} = {value} on {host} was refused: {error.strerror}.") from error
+
+
 def _write_sysctls(host: Host) -> None:
     for name, value in host.sysctls:
-        try:
-            Path("/proc/sys", name).write_text(f"{value}\n")
-        except OSError as error:
-            raise LabError(
-                f"sysctl {name} = {value} on {host.name} was refused: {error.strerror}."
-            ) from error
+        write_sysctl(host.name, name, value)
 
 
 def wire_lines(topology: Topology, path: Callable[[str], str]) -> Iterator[str]:

@@ -1,7 +1,14 @@
 from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
 
+import pytest
+
+from pyvs.lab import course
 from pyvs.lab.course import Meter, Outcome, Result, Round, Settings
 from pyvs.lab.load import Tally
+
+T = TypeVar("T")
 
 
 def result(good: int = 3, bad: int = 0, known: int = 3, planned: int = 3) -> Result:
@@ -38,3 +45,52 @@ def test_the_meter_looks_back_for_its_span() -> None:
     assert meter.rates(11.0, {"a": 20, "b": 5}) == {"a": 20.0, "b": 5.0}
     assert meter.rates(11.5, {"a": 20, "b": 5}) == {"a": 10.0, "b": 5.0}
     assert meter.rates(12.5, {"a": 20, "b": 5}) == {"a": 0.0, "b": 0.0}
+
+
+class Server:
+    """A real server with these interfaces, which notes what is asked of it."""
+
+    def __init__(self, *interfaces: str) -> None:
+        self.interfaces = interfaces
+        self.asked: list[list[str]] = []
+
+    def __getitem__(self, host: str) -> "Server":
+        return self
+
+    def call(self, function: Callable[[], T]) -> T:
+        return function()
+
+    def run(self, host: str, arguments: list[str]) -> None:
+        self.asked.append(arguments)
+
+    def start(self, host: str, arguments: list[str]) -> None:
+        self.asked.append(arguments[2:])
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "asked"),
+    [
+        (("lo", "eth0"), [["pyvs.lab.decapsulate", "lvs0", "4", "6"]]),
+        (
+            ("tunl0",),
+            [["ip", "link", "set", "tunl0", "up"], ["rp_filter 0"], ["pyvs.lab.decapsulate", "lvs0", "6"]],
+        ),
+        (("ip6tnl0",), [["ip", "link", "set", "ip6tnl0", "up"], ["pyvs.lab.decapsulate", "lvs0", "4"]]),
+        (
+            ("ip6tnl0", "tunl0"),
+            [["ip", "link", "set", "tunl0", "up"], ["rp_filter 0"], ["ip", "link", "set", "ip6tnl0", "up"]],
+        ),
+    ],
+)
+def test_tunnels_end_in_the_kernel_where_it_has_devices_and_in_our_program_elsewhere(
+    interfaces: tuple[str, ...], asked: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(*interfaces)
+    monkeypatch.setattr("socket.if_nameindex", lambda: list(enumerate(interfaces)))
+    monkeypatch.setattr(
+        course,
+        "write_sysctl",
+        lambda host, name, value: server.asked.append([f"{name.rsplit('/')[-1]} {value}"]),
+    )
+    course.end_tunnels(server, "server1", (4, 6))  # type: ignore[arg-type]
+    assert server.asked == asked
