@@ -42,9 +42,9 @@ def deliver(host: Host, packet: Packet, header: Header) -> None:
         if len(chunks) > 1 or len(chunks[0][1]) < 16:
             return
         answer, flags, tag = ABORT, 0, int.from_bytes(chunks[0][1][:4], "big")
-    elif SHUTDOWN_ACK in kinds:
+    elif kinds[0] == SHUTDOWN_ACK:
         answer, flags = SHUTDOWN_COMPLETE, TAG_REFLECTED
-    elif COOKIE_ACK in kinds or any(kind == ERROR and _is_stale(value) for kind, value in chunks):
+    elif kinds[0] == COOKIE_ACK or any(kind == ERROR and _is_stale(value) for kind, value in chunks):
         return
     else:
         answer, flags = ABORT, TAG_REFLECTED
