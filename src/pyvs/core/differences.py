@@ -29,6 +29,13 @@ class Differences:
         "packets of IPv6 clients to a service with a helper fail the check of their checksum and are dropped",
         "FTP over IPv6 would not work; a network card that checks checksums itself hides this in the kernel",
     )
+    direct_routing_by_stale_route: bool = _option(
+        True,
+        False,
+        "a direct-routing connection whose server was edited to another method since uses that method's cached route "
+        "and so asks for the virtual address's neighbour",
+        "Its packets would be lost until the connection ends",
+    )
     sync_count_wraps: bool = _option(
         True,
         False,

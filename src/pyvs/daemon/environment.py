@@ -109,6 +109,7 @@ class LiveEnvironment:
             gateway=found.gateway,
             mtu=mtu,
             unicast=found.type in (RouteType.UNICAST, RouteType.LOCAL),
+            learnt=noted is not None,
         )
 
     def is_local(self, address: bytes) -> bool:

@@ -98,10 +98,7 @@ def answer_tunnel_error(
         # earlier error, for those are changed in place.
         held = dest.route if dest is not None else None
         ns.environment.update_pmtu(quoted.dst, mtu)
-        if dest is not None and dest.route is not None and dest.route.learnt:
-            now_known = ns.environment.route(dest.addr)
-            known = None if now_known is None else now_known.mtu
-        if held is not None and held.mtu != ns.environment.device_mtu(held.device):
+        if held is not None and held.learnt:
             held = ns.environment.route(quoted.dst) or held
         if not (data[inner.ip_offset + 6] << 8 | data[inner.ip_offset + 7]) & DF:
             return stolen(Reason.TUNNEL_ICMP)

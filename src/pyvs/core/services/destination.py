@@ -33,6 +33,7 @@ class Destination:
         "refcnt",
         "route",
         "route_generation",
+        "route_known_nh",
         "service",
         "stats",
         "tun_flags",
@@ -80,6 +81,8 @@ class Destination:
         self.route: Route | None = None
         """The route to it, true as long as `route_generation` is the environment's. Kernel: `dest_dst`."""
         self.route_generation = -1
+        self.route_known_nh = False
+        """The route was looked up for direct routing. Kernel: `FLOWI_FLAG_KNOWN_NH`."""
         self.passages: dict[tuple[bytes, int, int], Any] = {}
         """What NAT to it changes in packets, by virtual address, virtual port and its port; see `core.express`."""
 

@@ -29,6 +29,8 @@ class Mode(IntEnum):
     """To another."""
     RDR = 4
     """To this host although the packet was going elsewhere."""
+    KNOWN_NH = 16
+    """The server is the next hop, whatever the packet's destination."""
     TUNNEL = 32
     """Through a tunnel: its headers take room."""
 
@@ -56,6 +58,7 @@ def out_route(
         if dest.route_generation != ns.environment.generation or dest.route is None:
             dest.route = ns.environment.route(dest.addr)
             dest.route_generation = ns.environment.generation
+            dest.route_known_nh = bool(mode & Mode.KNOWN_NH)
         route = dest.route
     else:
         route = ns.environment.route(daddr)

@@ -62,10 +62,24 @@ def tunnel(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> V
         outer = IPV6.pack(6 << 28 | tos << 20, len(body), protocol, ttl, route.source, dest.addr)
     packet.data = outer + body
     packet.ignore_df = True
-    # What came in fragments leaves in fragments no longer than those, though not cut at the same places.
-    packet.fragment_size = packet.fragment_size if dest.af == header.af else 0
-    packet.pieces = ()
+    _keep_fragments(packet, len(body), dest.af == header.af)
     return send_or_continue(ns, conn, packet, route, dest.addr)
+
+
+def _keep_fragments(packet: Packet, length: int, same_family: bool) -> None:
+    """What came in fragments leaves in fragments no longer than those; length: what the outer header is followed by.
+
+    Kernel: `IPCB(skb)->frag_max_size` outlives the tunnel. The pieces do only where the first, now longer, still
+    fits: not in IPv4, and in IPv6 if it is a multiple of eight.
+    """
+    if not same_family:
+        packet.fragment_size = 0
+    pieces = packet.pieces
+    packet.pieces = ()
+    if packet.fragment_size and packet.data[0] >> 4 == 6 and len(pieces) > 1:
+        first = length - sum(pieces[1:])
+        if not first % 8:
+            packet.pieces = (first, *pieces[1:])
 
 
 def _ipip(
