@@ -267,7 +267,7 @@ def post_routing(
         errors.too_big(host, packet, mtu)
         return
     next_hop = route.gateway or destination or addresses(packet.data)[1]
-    for piece in pieces(packet, mtu, host.identification6()):
+    for piece in cut(packet, mtu, host.identification6()):
         host.neighbours.send(route.device, next_hop, packet, piece)
 
 
@@ -279,10 +279,3 @@ def fits(packet: Packet, mtu: int) -> bool:
     if data[0] >> 4 == 4:
         return not data[6] & 0x40 or (packet.ignore_df and size <= mtu)
     return size <= mtu and (packet.ignore_df or len(data) <= mtu)
-
-
-def pieces(packet: Packet, mtu: int, ident: int) -> list[bytes]:
-    """What leaves for a packet. Kernel: `ip_finish_output`, `ip6_finish_output`."""
-    if packet.data[0] >> 4 == 6 and len(packet.data) <= min(packet.fragment_size, mtu):
-        return [packet.data]  # it needs no cutting, though it came in fragments
-    return cut(packet, mtu, ident)

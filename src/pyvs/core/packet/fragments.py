@@ -204,11 +204,13 @@ def cut(packet: Packet, mtu: int, ident: int) -> list[bytes]:
     in fragments is returned whole.
     """
     data = packet.data
-    if not packet.fragment_size and len(data) <= mtu:
+    six = data[0] >> 4 == 6
+    # An IPv6 packet not longer than the longest fragment that it came in needs no cutting.
+    if len(data) <= mtu and (not packet.fragment_size or (six and len(data) <= packet.fragment_size)):
         return [data]
     if packet.fragment_size:
         mtu = min(mtu, packet.fragment_size)
-    return _cut4(packet, mtu) if data[0] >> 4 == 4 else _cut6(packet, max(mtu, MIN_MTU6), ident)
+    return _cut6(packet, max(mtu, MIN_MTU6), ident) if six else _cut4(packet, mtu)
 
 
 def _sizes(packet: Packet, length: int, room: int) -> list[int]:
@@ -276,9 +278,7 @@ def _cut6(packet: Packet, mtu: int, ident: int) -> list[bytes]:
         if kind != Proto.DSTOPTS:
             split, split_pointer = at, pointer
     body = data[split:]
-    sizes = _sizes(packet, len(body), mtu - split - 8)
-    if len(sizes) == 1:
-        return [data]
+    sizes = _sizes(packet, len(body), mtu - split - 8)  # if only one, a fragment that is the whole packet
     out, at = [], 0
     for number, size in enumerate(sizes):
         head = bytearray(data[:split])
