@@ -11,6 +11,8 @@ COMMANDS: Final[dict[str, str]] = {
     "replay": "pyvs.cli.replay:replay",
     "explain": "pyvs.cli.explain:explain",
     "lab": "pyvs.cli.lab:lab",
+    "masquerade": "pyvs.cli.masquerade:masquerade",
+    "portfw": "pyvs.cli.portfw:portfw",
 }
 """Subcommand -> `module:attribute` of its click command. A line a command; the order is that of the help."""
 

@@ -14,6 +14,7 @@ from typing import Final, Protocol, Self
 from pyvs.core.control.verbs import Control
 from pyvs.core.engine import Engine
 from pyvs.core.errors import PyvsError
+from pyvs.daemon.agents import Agents
 from pyvs.daemon.chain_updates import ChainUpdates
 from pyvs.daemon.checks import firewall_hints, hints
 from pyvs.daemon.control import ToldControl
@@ -112,6 +113,8 @@ class Director:
             self.chains, self.engine.ns, self.environment, self.log, clock,
             queue=options.queue, gso_queue=options.queue + 1, own_mark=options.own_mark, bypass=options.bypass,
         )  # fmt: skip
+        self.agents = Agents(self.engine.ns, self.control, self.loop, self.log, clock)
+        stack.callback(self.agents.close)
         self._started = False
 
     def __enter__(self) -> Self:
@@ -193,7 +196,7 @@ class Director:
 
     def _next_time(self) -> float | None:
         wake = min(self.engine.next_timeout(), self._look_due)
-        for due in (self.updates.due, self._hints_due):
+        for due in (self.updates.due, self._hints_due, self.agents.due):
             if due is not None and due < wake:
                 wake = due
         return wake
@@ -208,6 +211,9 @@ class Director:
             self.updates.put_in()
         if self._hints_due is not None and self._hints_due <= now:
             self._hint()
+        agents = self.agents.due
+        if agents is not None and agents <= now:
+            self.agents.tick()
         if self._look_due <= now:
             self._look_due = now + LOOK_SECONDS
             self.environment.expire()

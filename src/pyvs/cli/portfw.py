@@ -1,0 +1,119 @@
+"""`pyvs portfw`: port forwarding rules, with the spelling of `ipmasqadm portfw`."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv4Address
+from typing import Any, Final
+
+import click
+
+from pyvs.cli.masquerade import Address, asking
+from pyvs.core.flags import Proto
+from pyvs.core.masquerade.portfw import ANY, DEFAULT_PREF, PORT_MAX, Command, Rule
+from pyvs.core.masquerade.requests import ForwardingRequest
+
+HEADING: Final = "prot localaddr            rediraddr               lport    rport  pcnt  pref"
+
+
+class Port(click.ParamType):  # type: ignore[type-arg]
+    """A port by number or by its service's name."""
+
+    name = "PORT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Take 80, or www."""
+        if isinstance(value, int):
+            return value
+        if value.isascii() and value.isdigit():
+            if 1 <= int(value) <= PORT_MAX:
+                return int(value)
+            self.fail(f"{value} is no port; take 1 to {PORT_MAX}", param, ctx)
+        try:
+            return socket.getservbyname(value)
+        except OSError:
+            self.fail(f"{value!r} is neither a port nor a service of /etc/services", param, ctx)
+
+
+End = tuple[IPv4Address, int]
+
+
+@click.command()
+@click.option("-a", "command", flag_value="add", help="Add a rule; one that is there gets the preference.")
+@click.option("-e", "command", flag_value="edit", help="Give the rules that match another preference.")
+@click.option("-d", "command", flag_value="delete", help="Delete the rules that match.")
+@click.option("-f", "command", flag_value="flush", help="Delete all rules.")
+@click.option("-l", "command", flag_value="list", help="List the rules.")
+@click.option("-P", "protocol", type=click.Choice(["tcp", "udp"]), help="The protocol.")
+@click.option(
+    "-L", "local", type=(Address(), Port()), metavar="LADDR LPORT", help="The director's address and port."
+)
+@click.option(
+    "-R", "remote", type=(Address(), Port()), metavar="RADDR RPORT", help="The machine that serves it."
+)
+@click.option(
+    "-p",
+    "pref",
+    type=click.IntRange(1),
+    metavar="PREF",
+    help=f"Connections in a row; {DEFAULT_PREF} unless given.",
+)
+@click.option("-n", "numeric", is_flag=True, help="Show ports as numbers.")
+def portfw(
+    command: str | None,
+    protocol: str | None,
+    local: End | None,
+    remote: End | None,
+    pref: int | None,
+    numeric: bool,
+) -> None:
+    """Lead ports of the director to machines behind it.
+
+    Several rules for one port share its connections by their preferences.
+    """
+    if command is None:
+        raise click.UsageError("one of -a, -e, -d, -f, -l is needed")
+    if command == "list":
+        asking(
+            lambda client: click.echo(listing(client.proc("ip_portfw"), numeric=numeric), nl=False),
+            "pyvs portfw",
+        )
+        return
+    request = ForwardingRequest(Command.FLUSH)
+    if command != "flush":
+        request = ForwardingRequest(Command(command), _rule(command, protocol, local, remote, pref))
+    asking(lambda client: client.masquerade(request), "pyvs portfw")
+
+
+def _rule(
+    command: str, protocol: str | None, local: End | None, remote: End | None, pref: int | None
+) -> Rule:
+    if protocol is None or local is None:
+        raise click.UsageError(f"with -{command[0]}, -P PROTO and -L LADDR LPORT are needed")
+    if command == "add" and remote is None:
+        raise click.UsageError("with -a, -R RADDR RPORT is needed")
+    if command == "edit" and pref is None:
+        raise click.UsageError("with -e, -p PREF is needed")
+    raddr, rport = (remote[0].packed, remote[1]) if remote is not None else (ANY, 0)
+    number = Proto.TCP if protocol == "tcp" else Proto.UDP
+    return Rule(number, local[0].packed, local[1], raddr, rport, DEFAULT_PREF if pref is None else pref)
+
+
+def listing(text: str, *, numeric: bool) -> str:
+    """The rules of /proc/net/ip_portfw for people."""
+    lines = [HEADING]
+    for line in text.splitlines()[1:]:
+        protocol, laddr, lport, _, raddr, rport, count, pref = line.split()
+        ends = [str(IPv4Address(bytes.fromhex(address))) for address in (laddr, raddr)]
+        ports = [port if numeric else _name(int(port), protocol) for port in (lport, rport)]
+        lines.append(
+            f"{protocol:<4} {ends[0]:<20} {ends[1]:<20} {ports[0]:>8} {ports[1]:>8} {count:>5} {pref:>5}"
+        )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _name(port: int, protocol: str) -> str:
+    try:
+        return socket.getservbyport(port, protocol.lower())
+    except OSError:
+        return str(port)
