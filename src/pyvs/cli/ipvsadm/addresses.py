@@ -32,7 +32,7 @@ def ipv4(text: str) -> bytes | None:
         return None
     try:
         return socket.inet_aton(text)
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
