@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Hook, Proto
+from pyvs.core.masquerade.apps import APPS
 from pyvs.core.masquerade.demasquerade import demasquerade
 from pyvs.core.masquerade.entry import Entry, Helper, MasqueradeFlag, control_del, put_quietly
 from pyvs.core.masquerade.icmp import error_of
@@ -57,7 +58,7 @@ class Masquerade:
         self.pool = PortPool()
         self.portfw = PortForwarding()
         self.least_load = LeastLoad(self.portfw)
-        self.helpers: dict[tuple[int, int], Helper] = {}
+        self.helpers: dict[tuple[int, int], Helper] = dict(APPS)
         """By protocol and outside port."""
         self.timeouts = list(TIMEOUTS)
         self.loose_udp = False

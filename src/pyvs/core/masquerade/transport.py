@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pyvs.core.connections.connection import Sequence
+from pyvs.core.apps.sequence import adjusted
+from pyvs.core.apps.sequence import changed as changed_shift
 from pyvs.core.flags import Proto
 from pyvs.core.masquerade.entry import Entry, MasqueradeFlag
 from pyvs.core.packet.checksum import checksum, pseudo_sum
@@ -65,10 +66,8 @@ def rewrite(
         changed[0:2] = entry.mport.to_bytes(2, "big")
     else:
         changed[2:4] = entry.sport.to_bytes(2, "big")
-    data = part[offset:]
-    if entry.app is not None:
-        data = _helped(masquerade, entry, changed, data, outgoing=outgoing)
-    packet.data = assemble(packet.data[: header.offset], header.protocol, src, dst, bytes(changed) + data)
+    written = _helped(masquerade, entry, bytes(changed), part[offset:], outgoing=outgoing)
+    packet.data = assemble(packet.data[: header.offset], header.protocol, src, dst, written)
     packet.checksum_partial = False
 
 
@@ -95,54 +94,24 @@ def ip_head(head: bytes, src: bytes, dst: bytes, length: int | None = None) -> b
 # ---- helpers -------------------------------------------------------------------------------------------
 
 
-def _helped(masquerade: Masquerade, entry: Entry, head: bytearray, data: bytes, *, outgoing: bool) -> bytes:
-    """The data as the helper wants them; for TCP sequence numbers follow the shifts of both directions."""
+def _helped(masquerade: Masquerade, entry: Entry, head: bytes, data: bytes, *, outgoing: bool) -> bytes:
+    """Head and data as the helper wants them; TCP's numbers follow the shifts of both directions."""
     helper = entry.app
     if helper is None:
-        return data
+        return head + data
+    act = helper.outgoing if outgoing else helper.incoming
     if entry.protocol != Proto.TCP:
-        act = helper.outgoing if outgoing else helper.incoming
-        return act(masquerade, entry, data)
-    own, peer = (entry.out_seq, entry.in_seq) if outgoing else (entry.in_seq, entry.out_seq)
+        return head + act(masquerade, entry, data)
     seq = int.from_bytes(head[4:8], "big")
-    if own is not None:
-        head[4:8] = ((seq + _shift(own, seq)) & 0xFFFFFFFF).to_bytes(4, "big")
-    if peer is not None:
-        ack = int.from_bytes(head[8:12], "big")
-        head[8:12] = ((ack - _unshift(peer, ack)) & 0xFFFFFFFF).to_bytes(4, "big")
-    changed = (
-        helper.outgoing(masquerade, entry, data) if outgoing else helper.incoming(masquerade, entry, data)
-    )
-    grown = len(changed) - len(data)
-    if grown:
-        _note_shift(entry, seq, grown, outgoing=outgoing)
-    return changed
-
-
-def _after(one: int, other: int) -> bool:
-    """Whether one sequence number is later than another."""
-    return 0 < (one - other) & 0xFFFFFFFF < 0x80000000
-
-
-def _shift(sequence: Sequence, seq: int) -> int:
-    return sequence.delta if _after(seq, sequence.init_seq) else sequence.previous_delta
-
-
-def _unshift(sequence: Sequence, ack: int) -> int:
-    late = _after(ack, (sequence.init_seq + sequence.delta) & 0xFFFFFFFF)
-    return sequence.delta if late else sequence.previous_delta
-
-
-def _note_shift(entry: Entry, seq: int, grown: int, *, outgoing: bool) -> None:
-    """Remember how far the direction is shifted from this packet on; a repeated packet changes nothing."""
-    sequence = entry.out_seq if outgoing else entry.in_seq
-    if sequence is None:
-        sequence = Sequence(seq, grown, 0)
-    elif _after(seq, sequence.init_seq):
-        sequence = Sequence(seq, sequence.delta + grown, sequence.delta)
-    if outgoing:
-        entry.out_seq = sequence
-        entry.flags |= MasqueradeFlag.OUT_SEQ
-    else:
-        entry.in_seq = sequence
-        entry.flags |= MasqueradeFlag.IN_SEQ
+    own, other = (entry.out_seq, entry.in_seq) if outgoing else (entry.in_seq, entry.out_seq)
+    head = adjusted(head, 0, own, other)
+    changed = act(masquerade, entry, data)
+    if len(changed) != len(data):
+        shift = changed_shift(own, seq, len(changed) - len(data))
+        if outgoing:
+            entry.out_seq = shift
+            entry.flags |= MasqueradeFlag.OUT_SEQ
+        else:
+            entry.in_seq = shift
+            entry.flags |= MasqueradeFlag.IN_SEQ
+    return head + changed
