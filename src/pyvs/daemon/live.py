@@ -23,7 +23,7 @@ from pyvs.daemon.environment import LiveEnvironment
 from pyvs.daemon.log import Log
 from pyvs.datapath.icmp_rate import IcmpRate
 from pyvs.datapath.nfqueue.messages import Meta, SkbInfo
-from pyvs.datapath.nfqueue.queue import ACCEPT, DROP, QUEUE, Queue
+from pyvs.datapath.nfqueue.queue import ACCEPT, BATCH, DROP, QUEUE, Queue
 from pyvs.datapath.sender import Sender
 
 BATCHES: Final = 8
@@ -91,6 +91,7 @@ class Live:
                 return
 
     def _batch(self, queue: Queue) -> bool:
+        """One batch; whether there may be more."""
         received = queue.receive()
         if not received:
             queue.flush()
@@ -134,7 +135,7 @@ class Live:
         self.sender.flush()
         if self.sender.errors:
             self._report()
-        return True
+        return len(received) == BATCH
 
     def _pass(self, queue: Queue, number: int, meta: Meta, packet: Packet, reason: Reason) -> bool:
         """Accept a packet that was changed; True if it left by a raw socket, and so is to be dropped here."""

@@ -48,10 +48,9 @@ class Loop:
     def run(self, next_time: Callable[[], float | None], tick: Callable[[], None]) -> None:
         """Until `running` is false. `tick` is called when `next_time` has come; both are asked after each round."""
         clock, poll, handlers = self._clock, self._epoll.poll, self._handlers
+        wake = next_time()
         while self.running:
-            wake = next_time()
-            timeout = SECOND if wake is None else min(max(wake - clock(), 0.0), SECOND)
-            events = poll(timeout)
+            events = poll(SECOND if wake is None else min(max(wake - clock(), 0.0), SECOND))
             for descriptor, _ in events:
                 handler = handlers.get(descriptor)
                 if handler is not None:
@@ -59,6 +58,7 @@ class Loop:
             wake = next_time()
             if wake is not None and wake <= clock():
                 tick()
+                wake = next_time()
             elif not events:
                 tidy()
 
