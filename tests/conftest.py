@@ -1,4 +1,7 @@
-"""What holds for all tests: who may run, where, and how long hypothesis may take."""
+"""What holds for all tests: who may run, where, and how long hypothesis may take.
+
+`--hypothesis-profile=long` looks thirty times as long.
+"""
 
 import os
 
@@ -7,6 +10,7 @@ from hypothesis import settings
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("long", deadline=None, max_examples=3000)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
