@@ -12,13 +12,15 @@ import os
 import select
 import socket
 import stat
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from struct import Struct
 from typing import Final
 
 from pyvs.core.errors import ControlError, Errno, PyvsError
-from pyvs.netlink.frames import LONGEST, Kind, frame, refused, texts
+from pyvs.netlink import sockopt
+from pyvs.netlink.frames import LONGEST, Kind, frame, parts, refused, texts
 from pyvs.netlink.masquerade import read as read_masquerade
 from pyvs.netlink.server import Server
 from pyvs.netlink.unix import address_of
@@ -26,8 +28,14 @@ from pyvs.netlink.unix import address_of
 CLIENTS_MAX: Final = 64
 """When one more comes, the one that has been silent for longest is hung up on."""
 _CREDENTIALS: Final = Struct("=iII")
-_FRAMES_PER_TURN: Final = 64
-"""So many frames of one client's answer go out before others have their turn."""
+_TURN: Final = 0.002
+"""Seconds for which one client's answer is made and sent before others, packets among them, have their turn."""
+_NUMBER: Final = Struct("=I")
+_DATAGRAM: Final = bytes((Kind.DATAGRAM,))
+_ECHO: Final = bytes((Kind.ECHO,))
+_BARE: Final = 1 + _NUMBER.size
+"""Where a bare datagram begins: after its kind and the requester's portid."""
+_TWO_NUMBERS: Final = Struct("=II")
 
 
 def may_administer(uid: int) -> bool:
@@ -48,7 +56,8 @@ class _Client:
 
     def send(self) -> bool:
         """Send what there is; False while something is left. Raises OSError when the client has gone."""
-        for _ in range(_FRAMES_PER_TURN):
+        end = time.monotonic() + _TURN
+        while True:
             if self.frame is None:
                 self.frame = next(self.answer, None)
                 if self.frame is None:
@@ -58,7 +67,8 @@ class _Client:
             except BlockingIOError:
                 return False
             self.frame = None
-        return False
+            if time.monotonic() > end:
+                return False
 
 
 class ControlSocket:
@@ -163,6 +173,18 @@ class ControlSocket:
 
     def _answer(self, client: _Client, request: bytes) -> Iterator[bytes]:
         """The frames that answer a request."""
+        if request[:1] == _DATAGRAM:
+            if len(request) < _BARE:
+                return iter(())
+            (portid,) = _NUMBER.unpack_from(request, 1)
+            return self._server.answers(
+                request[_BARE:], portid=portid, admin=client.admin, now=self._clock(), extack=False
+            )
+        if request[:1] == _ECHO:
+            return iter((request[1:],) if len(request) > 1 else ())
+        return self._framed(client, request)
+
+    def _framed(self, client: _Client, request: bytes) -> Iterator[bytes]:
         try:
             yield from self._frames(client, request)
         except ControlError as refusal:
@@ -176,7 +198,7 @@ class ControlSocket:
         kind, body = request[0], request[1:]
         control, now = self._server.control, self._clock()
         if kind == Kind.NETLINK:
-            datagrams = self._server.serve(
+            datagrams = self._server.answers(
                 body, portid=client.portid, admin=client.admin, now=now, extack=True
             )
             for datagram in datagrams:
@@ -198,6 +220,17 @@ class ControlSocket:
             if not client.admin:
                 raise ControlError(Errno.EPERM, "only root may change masquerading")
             control.masquerade(read_masquerade(text), now)
+        elif kind == Kind.SOCKOPT_SET:
+            if len(body) < _NUMBER.size:
+                raise ControlError(Errno.EINVAL, "a request for an option names none")
+            (option,) = _NUMBER.unpack_from(body)
+            sockopt.set_option(control, option, body[_NUMBER.size :], admin=client.admin, now=now)
+        elif kind == Kind.SOCKOPT_GET:
+            if len(body) < _TWO_NUMBERS.size:
+                raise ControlError(Errno.EINVAL, "a request for an option names none")
+            option, room = _TWO_NUMBERS.unpack_from(body)
+            data = body[_TWO_NUMBERS.size :]
+            yield from parts(sockopt.get_option(control, option, data, room, admin=client.admin))
         else:
             raise ControlError(Errno.EOPNOTSUPP, f"there is no request of kind {kind}")
 

@@ -3,6 +3,9 @@
     u8 kind, then the body
 
 A request is one frame. Its answer is any number of frames NETLINK or TEXT, then END or REFUSED.
+
+DATAGRAM and ECHO are for programs that believe that they have a netlink socket: what answers them is bare, without
+kind and without END, so that such a program may read its socket itself.
 """
 
 from collections.abc import Iterator
@@ -19,7 +22,7 @@ _ERRNO: Final = Struct("!I")
 
 
 class Kind(IntEnum):
-    """What a frame is. The first five and MASQUERADE are requests, too."""
+    """What a frame is. TEXT, END and REFUSED are answers, NETLINK is both, the others are requests."""
 
     NETLINK = 1
     """A datagram of the family "IPVS"."""
@@ -37,6 +40,14 @@ class Kind(IntEnum):
     """u32 errno (network byte order), then a sentence."""
     MASQUERADE = 9
     """A request to masquerading, as words; see masquerade.py."""
+    DATAGRAM = 10
+    """u32 portid of the requester (host byte order), a datagram of the family. The answers are bare datagrams."""
+    ECHO = 11
+    """A datagram that comes back, bare: how a shim puts something into its own socket."""
+    SOCKOPT_SET = 12
+    """u32 option (host byte order), then what setsockopt was given. See sockopt.py."""
+    SOCKOPT_GET = 13
+    """u32 option, u32 room for the answer (both host byte order), then what getsockopt was given."""
 
 
 def frame(kind: Kind, body: bytes = b"") -> bytes:
@@ -46,7 +57,11 @@ def frame(kind: Kind, body: bytes = b"") -> bytes:
 
 def texts(text: str) -> Iterator[bytes]:
     """The frames of a text."""
-    data = text.encode("utf-8", "surrogateescape")
+    return parts(text.encode("utf-8", "surrogateescape"))
+
+
+def parts(data: bytes) -> Iterator[bytes]:
+    """The frames of an answer that is bytes."""
     for at in range(0, len(data), _PART):
         yield frame(Kind.TEXT, data[at : at + _PART])
 

@@ -7,7 +7,7 @@ Answers as the kernel does: refusals by errno with the whole request, acknowledg
 dumps in datagrams of a page and an end. Kernel: `netlink_rcv_skb`, `genl_rcv_msg`, `ip_vs_genl_set_cmd`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Final, Protocol
 
 from pyvs.core.control.specs import (
@@ -52,8 +52,9 @@ from pyvs.netlink.codec import (
     nests,
 )
 
-FAMILY_ID: Final = 0x1A
-"""Ours to choose: whoever wants to speak to us asks for it by GETFAMILY."""
+FAMILY_ID: Final = 0x4956
+"""Ours to choose: whoever wants to speak to us asks for it by GETFAMILY. Above all that the kernel ever gives to a
+family (1023), so that a program that speaks to several families is not misunderstood."""
 PAGE: Final = 3776
 """What the kernel puts into one datagram of a dump. Kernel: `NLMSG_GOODSIZE`."""
 
@@ -65,11 +66,11 @@ class Verbs(Protocol):
     def set_service(self, spec: ServiceSpec, now: float) -> None: ...  # noqa: D102
     def del_service(self, key: ServiceKey, now: float) -> None: ...  # noqa: D102
     def get_service(self, key: ServiceKey) -> ServiceView: ...  # noqa: D102
-    def get_services(self) -> list[ServiceView]: ...  # noqa: D102
+    def each_service(self) -> Iterator[ServiceView]: ...  # noqa: D102
     def new_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None: ...  # noqa: D102
     def set_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None: ...  # noqa: D102
     def del_dest(self, key: ServiceKey, dest: DestKey, now: float) -> None: ...  # noqa: D102
-    def get_dests(self, key: ServiceKey) -> list[DestView]: ...  # noqa: D102
+    def each_dest(self, key: ServiceKey) -> Iterator[DestView]: ...  # noqa: D102
     def new_daemon(self, spec: DaemonSpec, now: float) -> None: ...  # noqa: D102
     def del_daemon(self, state: SyncState, now: float) -> None: ...  # noqa: D102
     def get_daemons(self) -> list[DaemonSpec]: ...  # noqa: D102
@@ -164,7 +165,7 @@ def _get_info(control: Verbs, top: Values, now: float) -> Answer:
 
 
 def _dump_services(control: Verbs, attributes: bytes) -> Iterator[Answer]:
-    for view in control.get_services():
+    for view in control.each_service():
         yield Command.NEW_SERVICE, m.write_service_view(view)
 
 
@@ -172,10 +173,10 @@ def _dump_dests(control: Verbs, attributes: bytes) -> Iterator[Answer]:
     """Nothing, rather than a refusal, when the service is missing or malformed."""
     try:
         key = m.read_service_key(decode(TOP, attributes))
-        views = control.get_dests(key)
+        control.get_service(key)
     except (ControlError, MalformedError):
         return
-    for view in views:
+    for view in control.each_dest(key):
         yield Command.NEW_DEST, m.write_dest_view(view, key.af)
 
 
@@ -223,30 +224,36 @@ class Server:
         `portid` is that of the requesting socket, `admin` whether it may administer this network; with `extack` a
         refusal says why in a sentence.
         """
-        out: list[bytes] = []
+        return list(self.answers(request, portid=portid, admin=admin, now=now, extack=extack))
+
+    def answers(
+        self, request: bytes, *, portid: int, admin: bool, now: float, extack: bool = False
+    ) -> Iterator[bytes]:
+        """The same one by one: a dump is made as far as it is read, so that thousands of services delay nobody."""
         for message in messages(request):
             if message.type < MessageType.MIN or not message.flags & Flag.REQUEST:
                 if message.flags & Flag.ACK:
-                    out.append(error(message, 0, portid).encode())
+                    yield error(message, 0, portid).encode()
                 continue
             try:
-                dumped = self._message(message, portid, admin, now, out)
+                dumped = yield from self._message(message, portid, admin, now)
             except (ControlError, MalformedError) as refusal:
                 sentence = str(refusal) if extack else ""
-                out.append(error(message, refusal.errno, portid, sentence).encode())
+                yield error(message, refusal.errno, portid, sentence).encode()
             else:
                 if message.flags & Flag.ACK and not dumped:
-                    out.append(error(message, 0, portid).encode())
-        return out
+                    yield error(message, 0, portid).encode()
 
-    def _message(self, message: Message, portid: int, admin: bool, now: float, out: list[bytes]) -> bool:
+    def _message(
+        self, message: Message, portid: int, admin: bool, now: float
+    ) -> Generator[bytes, None, bool]:
         """Serve one request; True if it was a dump, which is not acknowledged. Kernel: `genl_rcv_msg`."""
         if message.type not in (MessageType.CTRL, self.family_id):
             raise ControlError(Errno.ENOENT, f"there is no family {message.type}")
         if len(message.payload) < GENERIC_HEADER:
             raise ControlError(Errno.EINVAL, "the message has no generic header")
         if message.type == MessageType.CTRL:
-            return self._family(message, portid, out)
+            return (yield from self._family(message, portid))
         command = message.command
         dump = message.flags & Flag.DUMP == Flag.DUMP
         how = OPERATIONS[Command(command)] if command in OPERATIONS else OpFlag(0)
@@ -258,11 +265,11 @@ class Server:
             asked = "as a dump" if dump else "but as a dump"
             raise ControlError(Errno.EOPNOTSUPP, f"{Command(command).name} cannot be asked {asked}")
         if dump:
-            out.extend(self._dump(message, DUMPS[Command(command)](self.control, message.attributes), portid))
+            yield from self._dump(message, DUMPS[Command(command)](self.control, message.attributes), portid)
             return True
         answer = DO[Command(command)](self.control, decode(TOP, message.attributes), now)
         if answer is not None:
-            out.append(self._answer(message, answer, portid, 0).encode())
+            yield self._answer(message, answer, portid, 0).encode()
         return False
 
     def _answer(self, request: Message, answer: Answer, portid: int, flags: int) -> Message:
@@ -283,7 +290,7 @@ class Server:
             yield bytes(page)
         yield done(request.seq, portid).encode()
 
-    def _family(self, message: Message, portid: int, out: list[bytes]) -> bool:
+    def _family(self, message: Message, portid: int) -> Generator[bytes, None, bool]:
         """Who is "IPVS"? Kernel: `ctrl_getfamily`, `ctrl_dumpfamily`."""
         if message.command != CtrlCommand.GETFAMILY:
             raise ControlError(Errno.EOPNOTSUPP, f"there is no command {message.command} of this family")
@@ -315,7 +322,7 @@ class Server:
         }
         payload = generic(CtrlCommand.NEWFAMILY, encode(CTRL, values), version=2)
         flags = Flag.MULTI if dump else 0
-        out.append(Message(MessageType.CTRL, flags, message.seq, portid, payload).encode())
+        yield Message(MessageType.CTRL, flags, message.seq, portid, payload).encode()
         if dump:
-            out.append(done(message.seq, portid).encode())
+            yield done(message.seq, portid).encode()
         return dump

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from pyvs.core.control.destinations import put_into_trash
@@ -117,6 +118,13 @@ def zero_all(ns: Namespace) -> None:
     for service in ns.services:
         zero(service)
     estimator.zero(ns.stats)
+
+
+def each(ns: Namespace) -> Iterator[ServiceView]:
+    """The services of now, each viewed when its turn comes; those that were removed until then are left out."""
+    for service in list(ns.services):
+        if service.flags & ServiceFlag.HASHED:
+            yield view(service)
 
 
 def view(service: Service) -> ServiceView:

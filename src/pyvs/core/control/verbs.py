@@ -6,6 +6,8 @@ Kernel: `ip_vs_genl_ops` in ip_vs_ctl.c.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pyvs.core.control import config, daemons, destinations, services
 from pyvs.core.control.specs import (
     DaemonSpec,
@@ -53,7 +55,11 @@ class Control:
 
     def get_services(self) -> list[ServiceView]:
         """All services: by address in the order in which they were added, then those by mark."""
-        return [services.view(service) for service in self.ns.services]
+        return list(self.each_service())
+
+    def each_service(self) -> Iterator[ServiceView]:
+        """The same one by one, each as it is when it is asked for; those removed meanwhile are left out."""
+        return services.each(self.ns)
 
     # ---- destinations ------------------------------------------------------
 
@@ -74,8 +80,12 @@ class Control:
 
     def get_dests(self, key: ServiceKey) -> list[DestView]:
         """The servers of a service, newest first; none when there is no such service, as in the kernel."""
+        return list(self.each_dest(key))
+
+    def each_dest(self, key: ServiceKey) -> Iterator[DestView]:
+        """The same one by one, those that the service has now."""
         service = services.look_up(self.ns, key)
-        return [] if service is None else [destinations.view(dest) for dest in service.destinations]
+        return map(destinations.view, () if service is None else tuple(service.destinations))
 
     # ---- synchronisation ---------------------------------------------------
 
