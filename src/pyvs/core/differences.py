@@ -36,6 +36,13 @@ class Differences:
         "and so asks for the virtual address's neighbour",
         "Its packets would be lost until the connection ends",
     )
+    tunnel_fragments_say_df: bool = _option(
+        True,
+        False,
+        "an IPv6 packet that came in fragments and needs fragments again in an IPv4 tunnel: those say DF when bit 6 of "
+        "the longest fragment's size is set, which the kernel mistakes for a flag",
+        "Routers between director and server would drop what they may not cut",
+    )
     sync_count_wraps: bool = _option(
         True,
         False,

@@ -236,6 +236,8 @@ def _cut4(packet: Packet, mtu: int) -> list[bytes]:
         return [data]
     again = list(packet.pieces) == sizes
     flags = 0 if again or not packet.fragment_size else (data[6] << 8 | data[7]) & DF
+    if packet.fragment_df and not again:
+        flags = DF
     out, at = [], 0
     for number, size in enumerate(sizes):
         head = bytearray(data[:length])

@@ -15,6 +15,7 @@ class Packet:
         "checksum_partial",
         "conntrack",
         "data",
+        "fragment_df",
         "fragment_size",
         "ignore_df",
         "iif",
@@ -47,6 +48,8 @@ class Packet:
         """The virtual server has dealt with it: all its hooks pass it on. Kernel: `skb->ipvs_property`."""
         self.ignore_df = False
         """May be cut although it says DF. Kernel: `skb->ignore_df`."""
+        self.fragment_df = False
+        """If it is cut, its fragments say DF. Kernel: `IPSKB_FRAG_PMTU`."""
         self.fragment_size = 0
         """Longest of the fragments it was put together from, IP header included. Kernel: `frag_max_size`."""
         self.pieces: tuple[int, ...] = ()
@@ -61,6 +64,6 @@ class Packet:
     def become(self, other: "Packet") -> None:
         """Take over the bytes of a packet that was put together from fragments, this the last of them."""
         self.data = other.data
-        self.fragment_size = other.fragment_size
+        self.fragment_df, self.fragment_size = other.fragment_df, other.fragment_size
         self.pieces = other.pieces
         self.checksum_partial = False

@@ -24,6 +24,8 @@ from pyvs.core.verdict import Verdict
 ECN_MASK: Final = 3
 ECN_CE: Final = 3
 ECN_ECT_0: Final = 2
+FRAG_PMTU: Final = 0x40
+"""Kernel: `IPSKB_FRAG_PMTU`, which stands in IPv4 where IPv6 has `frag_max_size`."""
 GRE_CSUM: Final = 0x8000
 EPHEMERAL: Final = (32768, 60999)
 """Kernel: sysctl net.ipv4.ip_local_port_range, of which a GUE source port is hashed."""
@@ -62,21 +64,24 @@ def tunnel(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> V
         outer = IPV6.pack(6 << 28 | tos << 20, len(body), protocol, ttl, route.source, dest.addr)
     packet.data = outer + body
     packet.ignore_df = True
-    _keep_fragments(packet, len(body), dest.af == header.af)
+    _keep_fragments(ns, packet, len(body), inner[0] >> 4)
     return send_or_continue(ns, conn, packet, route, dest.addr)
 
 
-def _keep_fragments(packet: Packet, length: int, same_family: bool) -> None:
+def _keep_fragments(ns: Namespace, packet: Packet, length: int, inner: int) -> None:
     """What came in fragments leaves in fragments no longer than those; length: what the outer header is followed by.
 
-    Kernel: `IPCB(skb)->frag_max_size` outlives the tunnel. The pieces do only where the first, now longer, still
-    fits: not in IPv4, and in IPv6 if it is a multiple of eight.
+    Kernel: `IPCB(skb)->frag_max_size` outlives the tunnel, unless the family changes. The pieces do only where the
+    first, now longer, still fits: if it is a multiple of eight, and not in IPv4 within IPv4.
     """
-    if not same_family:
+    outer = packet.data[0] >> 4
+    if outer != inner:
+        mistaken = outer == 4 and bool(packet.fragment_size & FRAG_PMTU)
+        packet.fragment_df = mistaken and ns.differences.tunnel_fragments_say_df
         packet.fragment_size = 0
     pieces = packet.pieces
     packet.pieces = ()
-    if packet.fragment_size and packet.data[0] >> 4 == 6 and len(pieces) > 1:
+    if len(pieces) > 1 and inner == 6:
         first = length - sum(pieces[1:])
         if not first % 8:
             packet.pieces = (first, *pieces[1:])
