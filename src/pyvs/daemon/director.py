@@ -106,7 +106,7 @@ class Director:
         self.live = Live(
             self.engine, self.environment, self.sender, self.log, clock, plain_queue=options.queue
         )
-        self.loop = Loop(clock)
+        self.loop = Loop(clock, lambda fault: self.log.fault("something was left undone", fault))
         stack.callback(self.loop.close)
         self.chains = Chains()
         self.updates = ChainUpdates(

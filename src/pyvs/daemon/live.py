@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import traceback
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from pyvs.core.command import Command, Output, Transmit
@@ -185,10 +183,7 @@ class Live:
 
     def _fault(self, data: bytes, fault: Exception) -> None:
         self.counters["faults"] += 1
-        frames = traceback.extract_tb(fault.__traceback__)[-4:]
-        where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-        what = f"{type(fault).__name__}: {fault}"
-        self.log.error(f"a packet was dropped because of a fault of ours: {what} at {where}")
+        self.log.fault("a packet was dropped", fault)
         self.log.line("debug", f"that packet: {data[:128].hex()}")
 
     def _report(self) -> None:

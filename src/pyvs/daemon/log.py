@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, TextIO
 
 QUIET_SECONDS: Final = 10.0
@@ -39,6 +41,12 @@ class Log:
     def info(self, text: str) -> None:
         """Something happened."""
         self.line("info", text)
+
+    def fault(self, what: str, fault: Exception) -> None:
+        """An exception that should not have been: what became of it, and where it came from."""
+        frames = traceback.extract_tb(fault.__traceback__)[-4:]
+        where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+        self.error(f"{what} because of a fault of ours: {type(fault).__name__}: {fault} at {where}")
 
     def line(self, level: str, text: str) -> None:
         """One event. An end of line in it becomes a space."""

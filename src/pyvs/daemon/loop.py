@@ -26,8 +26,10 @@ class HasDescriptor(Protocol):
 class Loop:
     """Calls handlers for descriptors that are readable, and `tick` when its time has come."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], fault: Callable[[Exception], None] | None = None) -> None:
+        """fault: told when a handler raises, which then counts as done; without it the loop ends with the exception."""
         self._clock = clock
+        self._fault = fault
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[], None]] = {}
         self.running = True
@@ -51,16 +53,21 @@ class Loop:
         wake = next_time()
         while self.running:
             events = poll(SECOND if wake is None else min(max(wake - clock(), 0.0), SECOND))
-            for descriptor, _ in events:
-                handler = handlers.get(descriptor)
-                if handler is not None:
-                    handler()
-            wake = next_time()
-            if wake is not None and wake <= clock():
-                tick()
+            try:
+                for descriptor, _ in events:
+                    handler = handlers.get(descriptor)
+                    if handler is not None:
+                        handler()
                 wake = next_time()
-            elif not events:
-                tidy()
+                if wake is not None and wake <= clock():
+                    tick()
+                    wake = next_time()
+                elif not events:
+                    tidy()
+            except Exception as error:  # packets must go on, whatever one command or one moment has hit
+                if self._fault is None:
+                    raise
+                self._fault(error)
 
     def close(self) -> None:
         """Close what is the loop's own."""

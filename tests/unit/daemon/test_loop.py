@@ -56,6 +56,28 @@ def test_time_that_has_come_is_handled_even_while_packets_do(loop: Loop) -> None
         assert handled == [3]
 
 
+def test_a_fault_is_told_and_the_loop_goes_on() -> None:
+    told: list[Exception] = []
+    loop = Loop(lambda: 0.0, told.append)
+    wrong = ValueError("wrong")
+
+    def tick() -> None:
+        loop.running = len(told) < 2
+        raise wrong
+
+    loop.run(lambda: -1.0, tick)
+    loop.close()
+    assert told == [wrong] * 3
+
+
+def test_without_anyone_to_tell_a_fault_ends_the_loop(loop: Loop) -> None:
+    def tick() -> None:
+        raise ValueError("wrong")
+
+    with pytest.raises(ValueError, match="wrong"):
+        loop.run(lambda: -1.0, tick)
+
+
 def test_idle_rounds_tidy(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SECOND", 0.001)
 
