@@ -41,8 +41,8 @@ def parse(text: str) -> Command:
     """The syntax of a line. Raises SyntaxFault."""
     parser = _Parser(text)
     command = parser.sequence()
-    if parser.at < len(text):
-        raise parser.fault(f"{text[parser.at]!r} is not expected here")
+    if parser.at < len(parser.text):
+        raise parser.fault(f"{parser.text[parser.at]!r} is not expected here")
     return command
 
 
@@ -255,7 +255,8 @@ class _Parser:
                 # What follows the here-document's line goes on behind its text.
                 self.text = self.text[: start + 1] + self.text[at:]
                 self.at = match.end()
-                return (Text("".join(f"{line}\n" for line in lines), True),)
+                body = "".join(f"{line}\n" for line in lines)
+                return (Text(body, True),) if match[1] else tuple(_Parser(body).interpolated())
             lines.append(line)
         raise self.fault(f"the here-document does not end with {match[2]!r}")
 
@@ -291,14 +292,17 @@ class _Parser:
         return tuple(parts)
 
     def double_quoted(self) -> list[Part]:
+        parts = self.interpolated('"')
+        if self.at >= len(self.text):
+            raise self.fault("a double quote is not closed")
+        self.at += 1
+        return parts
+
+    def interpolated(self, end: str = "") -> list[Part]:
+        """Text in which only expansions and backslashes count, up to a character or the end."""
         parts: list[Part] = [Text("", True)]
-        while True:
-            if self.at >= len(self.text):
-                raise self.fault("a double quote is not closed")
+        while self.at < len(self.text) and self.text[self.at] != end:
             char = self.text[self.at]
-            if char == '"':
-                self.at += 1
-                return parts
             if char == "\\" and self.text[self.at + 1 : self.at + 2] in ('"', "\\", "$", "`", "\n"):
                 escaped = self.text[self.at + 1]
                 parts.append(Text("" if escaped == "\n" else escaped, True))
@@ -308,6 +312,7 @@ class _Parser:
             else:
                 parts.append(Text(char, True))
                 self.at += 1
+        return parts
 
     def expansion(self, quoted: bool) -> Part:
         rest = self.text[self.at :]

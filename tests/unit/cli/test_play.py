@@ -1,0 +1,47 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pyvs.cli.main import COMMANDS, main
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
+
+
+def test_results_are_written_beside_each_other(tmp_path: Path) -> None:
+    names = ("nat-tcp.json", "nodest.json")
+    done = CliRunner().invoke(
+        main, ["play", *(str(RECORDINGS / name) for name in names), "-o", str(tmp_path / "out")]
+    )
+    assert done.exit_code == 0, done.output
+    assert "2 of 2 scenarios played" in done.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
+    assert json.loads((tmp_path / "out" / "nodest.json").read_text())["scenario"]["name"] == "nodest"
+
+
+def test_one_that_cannot_be_played_fails_alone(tmp_path: Path) -> None:
+    scenario = json.loads((RECORDINGS / "nodest.json").read_text())["scenario"]
+    (tmp_path / "good.json").write_text(json.dumps(scenario))
+    (tmp_path / "bad.json").write_text(json.dumps({**scenario, "setup": ["frobnicate now"]}))
+    (tmp_path / "worse.json").write_text("{")
+    files = [str(tmp_path / f"{name}.json") for name in ("bad", "good", "worse", "none")]
+    done = CliRunner().invoke(main, ["play", *files, "-o", str(tmp_path / "out")])
+    assert done.exit_code == 1
+    assert "the command 'frobnicate' is not known here" in done.output
+    assert "worse.json" in done.output
+    assert "1 of 4 scenarios played" in done.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.json"]
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_has_its_help(name: str) -> None:
+    done = CliRunner().invoke(main, [name, "--help"])
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("Usage: ")
+
+
+def test_unknown_command() -> None:
+    done = CliRunner().invoke(main, ["frobnicate"])
+    assert done.exit_code == 2
+    assert "No such command 'frobnicate'" in done.output
