@@ -1,7 +1,6 @@
 from tests import pkt
 
 from pyvs.host import icmp
-from pyvs.host.host import Host
 
 CLIENT, VIP = "198.51.100.7", "192.0.2.100"
 
@@ -38,14 +37,3 @@ def test_built_packets_are_right() -> None:
     assert icmp.ipv6(own, client, 58, message) == pkt.icmp(
         "2001:db8::1", "2001:db8::7", 128, 0, 0x10002, b"odd"
     )
-
-
-def test_errors_are_limited(host: Host) -> None:
-    host.settings["net.ipv4.icmp_ratelimit"] = 1000
-    count = 0
-    for _ in range(20):
-        host.receive(
-            pkt.eth("02:00:00:00:00:01", "02:00:00:00:00:fe", pkt.udp(CLIENT, VIP, 1, 2)), "eth0", 5.0
-        )
-        count += len(host.drain())
-    assert count == 6
