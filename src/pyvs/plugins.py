@@ -9,7 +9,7 @@ random = "my_package.scheduling:WeightedRandom"
 tftp = "my_package.tftp:Tftp"
 
 The name is the one that `ipvsadm -s` takes. Nobody but the processes at the top reads them: the core gets what
-they found by `Engine(schedulers=..., apps=...)`.
+they found by `Engine(schedulers=...)` and `ns.apps.register(...)`.
 """
 
 from collections.abc import Iterable

@@ -18,6 +18,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, TypeAlias
 
+from pyvs import plugins
 from pyvs.cli.ipvsadm.check import check
 from pyvs.cli.ipvsadm.execute import VERBS
 from pyvs.cli.ipvsadm.invocation import BadOptionError, Invocation, Stop
@@ -137,7 +138,7 @@ def parse_rules(text: str, file: str = "rules", names: Names = SYSTEM_NAMES) -> 
     if mistakes:
         raise RulesError("\n".join(mistakes))
     rules = Rules(file, lines)
-    control = Engine(_Anywhere()).control
+    control = Engine(_Anywhere(), schedulers=plugins.schedulers()).control
     rules.apply(control)
     rules.services = [(view, control.get_dests(view.spec.key)) for view in control.get_services()]
     return rules

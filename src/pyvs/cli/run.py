@@ -9,6 +9,8 @@ from typing import Final
 import click
 
 from pyvs.cli.rules import load_rules
+from pyvs.core.apps.ftp import Ftp
+from pyvs.core.apps.registry import ports_of
 from pyvs.core.errors import PyvsError
 from pyvs.daemon.director import OWN_MARK, QUEUE, Director, Options
 from pyvs.daemon.log import Log
@@ -56,6 +58,13 @@ FAILED: Final = 2
     metavar="BIT",
     help="The bit of the firewall mark that says: sent by the director.",
 )
+@click.option(
+    "--ftp-ports",
+    default=",".join(map(str, Ftp.ports)),
+    show_default=True,
+    metavar="PORTS",
+    help="Service ports at which the FTP helper looks, with commas; 'none' to go without it.",
+)
 @click.option("--debug", is_flag=True, help="Log more.")
 def run(
     rules: str | None,
@@ -66,6 +75,7 @@ def run(
     socket_file: str | None,
     queue: int,
     mark: str,
+    ftp_ports: str,
     debug: bool,
 ) -> None:
     """Run the director here, on this network namespace's real interfaces, until Ctrl-C or SIGTERM.
@@ -74,7 +84,14 @@ def run(
     """
     log = Log(debug=debug)
     try:
-        options = Options(queue=queue, own_mark=_bit(mark), bypass=bypass, fail_open=fail_open, debug=debug)
+        options = Options(
+            queue=queue,
+            own_mark=_bit(mark),
+            bypass=bypass,
+            fail_open=fail_open,
+            ftp_ports=() if ftp_ports == "none" else ports_of(ftp_ports),
+            debug=debug,
+        )
         file = rules
         if file is None and Path(DEFAULT_RULES).exists():
             file = DEFAULT_RULES

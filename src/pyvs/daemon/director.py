@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, Self
 
+from pyvs import plugins
+from pyvs.core.apps.ftp import Ftp
 from pyvs.core.control.verbs import Control
 from pyvs.core.engine import Engine
 from pyvs.core.errors import PyvsError
@@ -49,6 +51,8 @@ class Options:
     fail_open: bool = False
     """When the queue is full, packets pass to the host."""
     queue_length: int = 4096
+    ftp_ports: tuple[int, ...] = Ftp.ports
+    """Where the FTP helper looks; none: there is no helper."""
     debug: bool = False
 
 
@@ -93,7 +97,11 @@ class Director:
         rtnetlink = Rtnetlink()
         stack.callback(rtnetlink.close)
         self.environment = LiveEnvironment(rtnetlink, clock)
-        self.engine = Engine(self.environment, now=clock())
+        self.engine = Engine(self.environment, schedulers=plugins.schedulers(), now=clock())
+        if options.ftp_ports:
+            self.engine.ns.apps.register(Ftp(), options.ftp_ports)
+        for app in plugins.apps().values():
+            self.engine.ns.apps.register(app())
         self.control = self.engine.control = ToldControl(self.engine.ns, self._told)
         self.door = ControlSocket(self._socket_file, Server(self.control), clock, self.log.error)
         stack.callback(self.door.close)

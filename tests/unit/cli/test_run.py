@@ -58,10 +58,11 @@ def test_all_options(director: type[FakeDirector], tmp_path: Path) -> None:
     done = CliRunner().invoke(
         run,
         ["--rules", str(file), "--no-state", "--fast", "off", "--bypass", "--fail-open", "--socket", "/s",
-         "--queue", "9", "--mark", "0x80", "--debug"],
+         "--queue", "9", "--mark", "0x80", "--ftp-ports", "21,2121", "--debug"],
     )  # fmt: skip
     assert done.exit_code == 0
-    assert director.made == [(Options(queue=9, own_mark=0x80, bypass=True, fail_open=True, debug=True), "/s")]
+    chosen = Options(queue=9, own_mark=0x80, bypass=True, fail_open=True, ftp_ports=(21, 2121), debug=True)
+    assert director.made == [(chosen, "/s")]
     assert len(director.started[0].services) == 1
 
 
@@ -96,3 +97,15 @@ def test_a_mark_is_one_bit(mark: str) -> None:
     done = CliRunner().invoke(run, [f"--mark={mark}"])
     assert done.exit_code == 2
     assert "expected one bit" in done.output
+
+
+def test_the_ftp_helper_can_be_left_out(director: type[FakeDirector]) -> None:
+    assert CliRunner().invoke(run, ["--ftp-ports", "none"]).exit_code == 0
+    assert director.made == [(Options(ftp_ports=()), "/run/theirs")]
+
+
+def test_ftp_ports_are_numbers(director: type[FakeDirector]) -> None:
+    done = CliRunner().invoke(run, ["--ftp-ports", "21,ftp"])
+    assert done.exit_code == 2
+    assert "'ftp' is no port" in done.output
+    assert director.made == []
