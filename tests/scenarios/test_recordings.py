@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests import compare
 
-from pyvs.cli.ipvsadm.main import run as ipvsadm
+from pyvs.cli.play import ipvsadm
 from pyvs.play.player import play
 
 RECORDINGS = Path(__file__).resolve().parents[1] / "recordings"

@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from pyvs.cli.main import COMMANDS, main
+from pyvs.cli.play import RecordedNames
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "recordings"
 
@@ -39,6 +40,15 @@ def test_every_command_has_its_help(name: str) -> None:
     done = CliRunner().invoke(main, [name, "--help"])
     assert done.exit_code == 0, done.output
     assert done.output.startswith("Usage: ")
+
+
+def test_names_are_those_of_the_recordings() -> None:
+    names = RecordedNames()
+    assert names.host(bytes([127, 0, 0, 1])) == "localhost"
+    assert names.host(bytes([10, 1, 0, 11])) is None
+    assert (names.find_host("localhost"), names.find_host("example.org")) == (bytes([127, 0, 0, 1]), None)
+    assert [names.port(port, 6) for port in (80, 8080, 64999)] == ["http", "http-alt", None]
+    assert (names.find_port("domain", 17), names.find_port("nosuch", 6)) == (53, None)
 
 
 def test_unknown_command() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pyvs.cli.ipvsadm.main import run as ipvsadm
+from pyvs.cli.play import ipvsadm
 from pyvs.play.director import Director
 from pyvs.play.scenario import parse
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from tests import pkt
 
-from pyvs.cli.ipvsadm.main import run as ipvsadm
+from pyvs.cli.play import ipvsadm
 from pyvs.play.player import REST, STATE, CannotPlay, play
 
 SETUP = ["ipvsadm -A -t 192.0.2.100:80 -s rr", "ipvsadm -a -t 192.0.2.100:80 -r 10.1.0.11 -m"]
