@@ -5,7 +5,7 @@ What a side sends is shifted on its way to the other, and what the other acknowl
     before the last change     previous_delta
     after it (init_seq)        delta
 
-Acknowledged ranges (SACK, RFC 2018) are shifted too. Differs: the kernel leaves that to connection tracking, which
+Differs: acknowledged ranges (SACK, RFC 2018) are shifted too; the kernel leaves that to connection tracking, which
 does all the shifting for its only helper.
 """
 

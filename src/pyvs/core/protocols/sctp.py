@@ -52,7 +52,7 @@ class Sctp(Protocol):
     def transition(self, conn: Connection, direction: Direction, data: bytes, header: Header) -> None:
         """Kernel: `set_sctp_state`.
 
-        Differs: it looks for the first chunk behind all IP options, the kernel 20 or 40 bytes from the start.
+        Differs: the first chunk is looked for behind all IP options, by the kernel 20 or 40 bytes from the start.
         """
         chunk = deciding_chunk(data, header)
         if chunk is None:

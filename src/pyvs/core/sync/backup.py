@@ -69,7 +69,8 @@ class Backup:
             if entry.state >= len(protocol.state_names):
                 return Reason.SYNC_BAD_STATE
         if flags & FWD_MASK > Forward.BYPASS:
-            return Reason.SYNC_BAD_METHOD  # Differs: the kernel keeps a connection that goes nowhere
+            # Differs: methods that do not exist are refused; the kernel keeps a connection that goes nowhere
+            return Reason.SYNC_BAD_METHOD
         pe = None
         if entry.pe_data:
             pe = ENGINES.get(entry.pe_name.decode("ascii", "replace"))
