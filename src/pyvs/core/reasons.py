@@ -86,6 +86,7 @@ class Reason(Enum):
     MASQUERADE_REFUSED = "no entry of masquerading could be made for it"
     MASQUERADE_PORTS = "masquerading has no free port left"
     MASQUERADE_MEMORY = "masquerading has as many entries as it may have"
+    AGENT_LINE = "an agent's line said nothing that is understood, had no end, or was too long"
     MASQUERADE_IN_USE = (
         "the masquerade port that was asked for already serves a connection between these ends"
     )

@@ -20,6 +20,7 @@ from pyvs.core.errors import PyvsError
 from pyvs.core.masquerade.agent_line import LONGEST
 from pyvs.core.masquerade.reweigh import Reweigher
 from pyvs.core.namespace import Namespace
+from pyvs.core.reasons import Reason
 from pyvs.daemon.log import Log
 from pyvs.daemon.loop import Loop
 
@@ -125,6 +126,7 @@ class Agents:
         try:
             report = masquerade.least_load.report(address, data)
         except PyvsError as refused:
+            self._ns.reasons[Reason.AGENT_LINE] += 1
             self._complain(address, str(refused))
             return
         self._silent.pop(address, None)

@@ -13,6 +13,7 @@ from pyvs.core.control.verbs import Control
 from pyvs.core.engine import Engine
 from pyvs.core.masquerade.portfw import Command, Rule
 from pyvs.core.masquerade.requests import AgentRequest, ForwardingRequest
+from pyvs.core.reasons import Reason
 from pyvs.daemon.agents import INTERVAL, PATIENCE, Agents
 from pyvs.daemon.log import Log
 from pyvs.daemon.loop import HasDescriptor, Loop
@@ -143,6 +144,7 @@ def test_a_line_that_says_nothing(stage: Stage, line: bytes) -> None:
     stage.machine(ONE)
     stage.round({ONE: line})
     assert "agent of 127.0.0.11, port" in stage.told.getvalue()
+    assert stage.engine.ns.reasons == {Reason.AGENT_LINE: 1}
     assert stage.serving == [ONE]
 
 
