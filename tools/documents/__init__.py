@@ -1,0 +1,1 @@
+"""What `tools/make_docs.py` writes: pages from tables, manuals from the command lines, completions."""
