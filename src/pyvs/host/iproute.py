@@ -1,6 +1,6 @@
 """`ip route add ...` and its like: the words of iproute2 that build a host.
 
-    ip [-4|-6] route|rule|addr|neigh|link add|del|replace|set|flush ...
+    ip [-4|-6] route|rule|addr|neigh|link add|del|replace|set|flush|show ...
 
 What is not known is refused by its name, and nothing was changed.
 """
@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_net
 from typing import TYPE_CHECKING, Final
 
 from pyvs.host.ethernet import BadMac, mac
+from pyvs.host.iplist import SHOW, show
 from pyvs.host.routing import LOCAL, MAIN, TABLE_NAMES, Entry, Kind, RouteError, Rule
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ IGNORED: Final = {
 """Words that change nothing here -> how many words belong to them."""
 
 
-def command(host: Host, words: list[str]) -> None:
-    """One call of `ip`, its name left out. Raises RouteError."""
+def command(host: Host, words: list[str]) -> str:
+    """One call of `ip`, its name left out; what it prints. Raises RouteError."""
     words = list(words)
     width = 0
     while words and words[0].startswith("-"):
@@ -36,10 +37,12 @@ def command(host: Host, words: list[str]) -> None:
         width = 4 if flag == "-4" else 16
     what = words.pop(0) if words else ""
     action = words.pop(0) if words else "show"
+    if action in SHOW:
+        return show(host, what, words, width)
     for names, function in OBJECTS.items():
         if what in names:
             function(host, action, words, width)
-            return
+            return ""
     raise RouteError(f'Object "{what}" is unknown, try "ip help".')
 
 

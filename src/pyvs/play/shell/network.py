@@ -36,7 +36,7 @@ def ipvsadm_restore(call: Call) -> int:
 def ip(call: Call) -> int:
     """`ip` of iproute2."""
     try:
-        iproute.command(call.director.host, call.arguments)
+        call.stdout.write(iproute.command(call.director.host, call.arguments))
     except RouteError as error:
         return call.fail(str(error), 2 if str(error).startswith(("RTNETLINK", "Error: Nexthop")) else 1)
     return 0
