@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tools.documents import completion, manual_pyvs, manual_pyvsadm, roff, states, switches, tables
 
 from pyvs.cli.ipvsadm.grammar import SWITCHES
 from pyvs.cli.main import COMMANDS
@@ -16,7 +17,6 @@ from pyvs.core.reasons import Reason
 from pyvs.core.schedulers import SCHEDULERS
 from pyvs.core.sysctl.table import Sysctl
 from tools import make_docs
-from tools.documents import completion, manual_pyvs, manual_pyvsadm, roff, states, switches, tables
 
 
 def test_nothing_is_stale() -> None:
