@@ -13,7 +13,7 @@ from pyvs.core.command import Log as LogLine
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Hook, Proto
 from pyvs.core.packet.checksum import checksum
-from pyvs.core.packet.header import Malformed, parse
+from pyvs.core.packet.header import MF, OFFSET, Malformed, parse
 from pyvs.core.packet.packet import Packet
 from pyvs.core.reasons import Reason
 from pyvs.core.verdict import Action
@@ -40,17 +40,22 @@ def complete_checksum(data: bytes) -> bytes:
 
     Other packets, and malformed ones, are returned as they are. Kernel: `skb_checksum_help`.
     """
-    try:
-        header = parse(data)
-    except Malformed:
+    if len(data) >= 20 and data[0] == 0x45 and not (data[6] << 8 | data[7]) & (MF | OFFSET):  # the usual case
+        offset, protocol = 20, data[9]
+    else:
+        try:
+            header = parse(data)
+        except Malformed:
+            return data
+        if header.fragment:
+            return data
+        offset, protocol = header.offset, header.protocol
+    at = CHECKSUM_AT.get(protocol, 0) + offset
+    if at == offset or len(data) < at + 2:
         return data
-    at = CHECKSUM_AT.get(header.protocol)
-    if at is None or header.fragment or header.end < header.offset + at + 2:
-        return data
-    value = checksum(data[header.offset : header.end])
-    if not value and header.protocol == Proto.UDP:
+    value = checksum(data[offset:])
+    if not value and protocol == Proto.UDP:
         value = 0xFFFF
-    at += header.offset
     return data[:at] + value.to_bytes(2, "big") + data[at + 2 :]
 
 
