@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyvs.core.connections.connection import Sequence
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Hook
-from pyvs.core.masquerade.entry import Entry, MasqueradeFlag, control_add
+from pyvs.core.masquerade.entry import MasqueradeFlag, control_add
 from pyvs.core.masquerade.new import new_entry
 from pyvs.core.masquerade.ports import BEGIN, END
 from pyvs.core.masquerade.state import Masquerade
@@ -111,39 +110,6 @@ def test_one_that_others_belong_to_outlives_them(masquerading: Masquerade) -> No
     assert masquerading.table.pinned == 0
 
 
-def test_the_sender_is_told_why_its_packet_can_t_go_on(masquerading: Masquerade) -> None:
-    pass_by(masquerading, tcp(INSIDE, 40000, OUT, 80, SYN), Hook.FORWARD)
-    packet, verdict = pass_by(masquerading, tcp(OUT, 80, MADDR, 61000, ACK, data=bytes(1600)), Hook.LOCAL_IN)
-    assert verdict is not None
-    assert verdict.action is Action.DROP
-    (command,) = masquerading.ns.commands
-    told = command.packet.data  # type: ignore[union-attr]
-    assert told[20:22] == b"\3\4"
-    assert told[28 + 16 : 28 + 20] == MADDR, "the inside address is not told"
-    assert packet.data[16:20] == MADDR
-    assert all(entry.references == masquerading.table.DIRECTIONS for entry in masquerading.table)
-
-
-def test_follow_to_an_address_where_the_port_is_in_use(masquerading: Masquerade) -> None:
-    pass_by(masquerading, tcp(INSIDE, 1, OUT, 80), Hook.FORWARD)
-    masquerading.pool.begin_at(61000)
-    masquerading.networks.clear()
-    masquerading.add_network(address("10.1.0.0"), 24, SECOND)
-    pass_by(masquerading, tcp(INSIDE, 2, OUT, 80), Hook.FORWARD)
-    assert {(entry.maddr, entry.mport) for entry in masquerading.table} == {(MADDR, 61000), (SECOND, 61000)}
-    packet, _ = pass_by(masquerading, tcp(INSIDE, 1, OUT, 80), Hook.FORWARD)
-    assert packet.data[12:16] == SECOND
-    assert packet.data[20:22] == (61001).to_bytes(2, "big")
-    assert len(masquerading.table) == 2
-
-
-def test_toward(masquerading: Masquerade) -> None:
-    pass_by(masquerading, tcp(INSIDE, 1, OUT, 80), Hook.FORWARD)
-    pass_by(masquerading, tcp(INSIDE, 2, OUT, 80), Hook.FORWARD)
-    pass_by(masquerading, tcp(INSIDE, 3, OUT, 443), Hook.FORWARD)
-    assert [entry.sport for entry in masquerading.table.toward(TCP, OUT, 80)] == [2, 1]
-
-
 def test_loose_udp(masquerading: Masquerade) -> None:
     masquerading.loose_udp = True
     pass_by(masquerading, udp(INSIDE, 1, OUT, 53), Hook.FORWARD)
@@ -152,50 +118,6 @@ def test_loose_udp(masquerading: Masquerade) -> None:
     assert entry.flags & MasqueradeFlag.DLOOSE
     _, verdict = pass_by(masquerading, udp("203.0.113.77", 9, MADDR, entry.mport), Hook.LOCAL_IN)
     assert verdict is not None
-
-
-class Grow:
-    """A helper that makes outgoing data longer by four bytes."""
-
-    def bound(self, masquerade: Masquerade, entry: Entry) -> None: ...
-
-    def unbound(self, masquerade: Masquerade, entry: Entry) -> None: ...
-
-    def outgoing(self, masquerade: Masquerade, entry: Entry, data: bytes) -> bytes:
-        return data + b"more" if data == b"grow" else data
-
-    def incoming(self, masquerade: Masquerade, entry: Entry, data: bytes) -> bytes:
-        return data
-
-
-def numbers(packet: Packet) -> tuple[int, int]:
-    return int.from_bytes(packet.data[24:28], "big"), int.from_bytes(packet.data[28:32], "big")
-
-
-def test_a_helper_may_change_the_length(masquerading: Masquerade) -> None:
-    masquerading.helpers[TCP, 21] = Grow()
-
-    def out(seq: int, ack: int, data: bytes = b"") -> Packet:
-        return pass_by(masquerading, tcp(INSIDE, 1, OUT, 21, ACK, seq=seq, ack=ack, data=data), Hook.FORWARD)[
-            0
-        ]
-
-    def back(seq: int, ack: int) -> Packet:
-        return pass_by(masquerading, tcp(OUT, 21, MADDR, 61000, ACK, seq=seq, ack=ack), Hook.LOCAL_IN)[0]
-
-    packet = out(100, 500, b"grow")
-    assert packet.data.endswith(b"growmore")
-    assert int.from_bytes(packet.data[2:4], "big") == len(packet.data)
-    assert numbers(packet) == (100, 500)
-    assert numbers(back(500, 108)) == (500, 104)
-    assert numbers(out(104, 500, b"x")) == (108, 500)
-    assert numbers(out(100, 500, b"grow")) == (100, 500), "repeated: as at first"
-    assert numbers(out(105, 500, b"grow")) == (109, 500)
-    assert numbers(back(500, 117)) == (500, 109)
-    (entry,) = masquerading.table
-    assert entry.out_seq is not None
-    assert (entry.out_seq.delta, entry.out_seq.previous_delta) == (8, 4)
-    assert isinstance(entry.out_seq, Sequence)
 
 
 host = st.sampled_from(["10.1.0.5", "10.1.0.6", "203.0.113.9", "203.0.113.10", "192.0.2.1", "192.0.2.2"])
