@@ -7,6 +7,8 @@ import click
 
 COMMANDS: Final[dict[str, str]] = {
     "run": "pyvs.cli.run:run",
+    "exec": "pyvs.cli.exec:exec_",
+    "shell": "pyvs.cli.shell:shell",
     "play": "pyvs.cli.play:play",
     "replay": "pyvs.cli.replay:replay",
     "explain": "pyvs.cli.explain:explain",

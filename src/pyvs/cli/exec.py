@@ -1,0 +1,73 @@
+"""`pyvs exec`: a program that knows only the kernel's IPVS, unmodified, drives the director."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import Final, NoReturn
+
+import click
+
+from pyvs.core.errors import ControlError, Errno, PyvsError
+from pyvs.exec.build import SHIM, SUPERVISOR, path_of
+from pyvs.exec.environment import preloaded
+from pyvs.netlink.unix import VARIABLE, UnixTransport, socket_path
+
+FAILED: Final = 2
+NOT_RUNNABLE: Final = 126
+NOT_FOUND: Final = 127
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option(
+    "--supervise",
+    is_flag=True,
+    help="Watch the program's system calls instead of preloading a library: for static and Go programs.",
+)
+@click.option("--socket", metavar="PATH", help="The director's control socket, when it is not the usual one.")
+@click.argument("program", required=True)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def exec_(supervise: bool, socket: str | None, program: str, arguments: tuple[str, ...]) -> None:
+    """Run PROGRAM so that the director of this network namespace is the IPVS it finds.
+
+    For instance: pyvs exec -- ipvsadm -Ln
+    """
+    run(program, arguments, supervise=supervise, socket=socket, command="exec")
+
+
+def run(
+    program: str, arguments: tuple[str, ...], *, supervise: bool, socket: str | None, command: str
+) -> NoReturn:
+    """Become the program; its exit status is ours. `command` is how we are called."""
+    try:
+        found = shutil.which(program)
+        if found is None:
+            click.echo(f"pyvs {command}: {program}: there is no such program", err=True)
+            sys.exit(NOT_FOUND)
+        socket = socket or os.environ.get(VARIABLE)
+        _look_for_director(socket or socket_path())
+        if supervise:
+            environment = dict(os.environ) if socket is None else {**os.environ, VARIABLE: socket}
+            helper = str(path_of(SUPERVISOR))
+            os.execve(helper, [helper, found, program, *arguments], environment)
+        os.execve(found, [program, *arguments], preloaded(os.environ, path_of(SHIM), socket))
+    except PyvsError as error:
+        click.echo(f"pyvs {command}: {error}", err=True)
+        sys.exit(FAILED)
+    except OSError as error:
+        click.echo(f"pyvs {command}: {program}: {error.strerror}", err=True)
+        sys.exit(NOT_RUNNABLE)
+
+
+def _look_for_director(socket: str) -> None:
+    """Say it now when there is none; the program would only find no IPVS. Raises PyvsError."""
+    transport = UnixTransport(socket)
+    try:
+        transport.connect()
+    except ControlError as refusal:
+        if refusal.errno != Errno.ENOPROTOOPT:
+            raise
+        raise PyvsError(str(refusal)) from None
+    finally:
+        transport.close()

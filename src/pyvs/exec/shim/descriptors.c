@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which descriptors are not what their program believes; and how a netlink socket becomes a connection. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "shim.h"
+
+#define MOST 65536 /* descriptors from here on are left alone */
+#define WATCHES 256
+
+static struct descriptor table[MOST];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Who waits for our sockets by epoll: it must go on waiting when another file comes in their place. */
+static struct watch {
+	int epoll;
+	int fd;
+	struct epoll_event event;
+} watches[WATCHES];
+
+static void hold(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void release(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+__attribute__((constructor)) static void survive_fork(void)
+{
+	pthread_atfork(hold, release, release);
+}
+
+static uint64_t inode_of(int fd)
+{
+	struct stat status;
+
+	return syscall(SYS_newfstatat, fd, "", &status, AT_EMPTY_PATH) < 0 ? 0 : status.st_ino;
+}
+
+/* The entry of a descriptor that is known, NULL for all others. */
+struct descriptor *descriptor_of(int fd)
+{
+	if (fd < 0 || fd >= MOST || table[fd].role == ROLE_NONE)
+		return NULL;
+	if (table[fd].inode != inode_of(fd)) {
+		table[fd].role = ROLE_NONE;
+		return NULL;
+	}
+	return &table[fd];
+}
+
+void descriptor_is(int fd, enum role role, uint32_t portid, const char *name)
+{
+	if (fd < 0 || fd >= MOST)
+		return;
+	table[fd].inode = inode_of(fd);
+	table[fd].portid = portid;
+	snprintf(table[fd].name, sizeof table[fd].name, "%s", name);
+	table[fd].role = role;
+}
+
+void descriptor_copy(int from, int to)
+{
+	struct descriptor *known = descriptor_of(from);
+
+	if (to < 0 || to >= MOST || from == to)
+		return;
+	if (known)
+		table[to] = *known;
+	else
+		table[to].role = ROLE_NONE;
+}
+
+void descriptor_forget(int fd)
+{
+	if (fd >= 0 && fd < MOST)
+		table[fd].role = ROLE_NONE;
+}
+
+/* The portid that the kernel gave the socket; it is bound if it wasn't. */
+static uint32_t portid_of(int fd)
+{
+	struct sockaddr_nl name = {.nl_family = AF_NETLINK};
+	socklen_t length = sizeof name;
+
+	syscall(SYS_getsockname, fd, &name, &length);
+	if (!name.nl_pid) {
+		struct sockaddr_nl any = {.nl_family = AF_NETLINK};
+
+		syscall(SYS_bind, fd, &any, sizeof any);
+		length = sizeof name;
+		syscall(SYS_getsockname, fd, &name, &length);
+	}
+	return name.nl_pid;
+}
+
+static void watch_again(int fd)
+{
+	for (int i = 0; i < WATCHES; i++)
+		if (watches[i].event.events && watches[i].fd == fd)
+			syscall(SYS_epoll_ctl, watches[i].epoll, EPOLL_CTL_ADD, fd, &watches[i].event);
+}
+
+/*
+ * Put a connection to the director where a netlink socket, or a connection that was lost, is. False when there is no
+ * director; then nothing has changed.
+ */
+bool descriptor_to_director(int fd)
+{
+	struct descriptor *known;
+	struct timeval wait = {0};
+	socklen_t length = sizeof wait;
+	int new, flags;
+	uint32_t portid;
+
+	new = director_connect();
+	if (new < 0)
+		return false;
+	hold();
+	known = descriptor_of(fd);
+	if (!known) {
+		release();
+		syscall(SYS_close, new);
+		return false;
+	}
+	portid = known->role == ROLE_DIRECTOR ? known->portid : portid_of(fd);
+	syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &wait, &length);
+	syscall(SYS_setsockopt, new, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+	flags = syscall(SYS_fcntl, fd, F_GETFL, 0);
+	if (flags >= 0 && flags & O_NONBLOCK)
+		syscall(SYS_fcntl, new, F_SETFL, flags & O_NONBLOCK);
+	flags = syscall(SYS_fcntl, fd, F_GETFD, 0);
+	syscall(SYS_dup3, new, fd, flags > 0 && flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+	syscall(SYS_close, new);
+	descriptor_is(fd, ROLE_DIRECTOR, portid, "");
+	watch_again(fd);
+	release();
+	return true;
+}
+
+static void note_watch(int epoll, int operation, int fd, const struct epoll_event *event)
+{
+	struct watch *free_one = NULL;
+
+	for (int i = 0; i < WATCHES; i++) {
+		struct watch *watch = &watches[i];
+
+		if (watch->event.events && watch->epoll == epoll && watch->fd == fd) {
+			free_one = watch;
+			break;
+		}
+		if (!watch->event.events && !free_one)
+			free_one = watch;
+	}
+	if (!free_one)
+		return;
+	free_one->epoll = epoll;
+	free_one->fd = fd;
+	if (operation == EPOLL_CTL_DEL)
+		free_one->event.events = 0;
+	else
+		free_one->event = *event;
+}
+
+int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+	int result = NEXT(epoll_ctl)(epoll, operation, fd, event);
+
+	if (result == 0 && descriptor_of(fd)) {
+		hold();
+		note_watch(epoll, operation, fd, event);
+		release();
+	}
+	return result;
+}
+
+static void forget_watches(int fd)
+{
+	for (int i = 0; i < WATCHES; i++)
+		if (watches[i].fd == fd || watches[i].epoll == fd)
+			watches[i].event.events = 0;
+}
+
+/* ---- a descriptor's life ---- */
+
+int close(int fd)
+{
+	if (fd >= 0 && fd < MOST && table[fd].role != ROLE_NONE) {
+		hold();
+		forget_watches(fd);
+		descriptor_forget(fd);
+		release();
+	}
+	return NEXT(close)(fd);
+}
+
+int dup(int fd)
+{
+	int new = NEXT(dup)(fd);
+
+	if (new >= 0)
+		descriptor_copy(fd, new);
+	return new;
+}
+
+int dup2(int fd, int to)
+{
+	int new = NEXT(dup2)(fd, to);
+
+	if (new >= 0)
+		descriptor_copy(fd, new);
+	return new;
+}
+
+int dup3(int fd, int to, int flags)
+{
+	int new = NEXT(dup3)(fd, to, flags);
+
+	if (new >= 0)
+		descriptor_copy(fd, new);
+	return new;
+}

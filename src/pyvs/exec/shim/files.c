@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The files of IPVS below /proc/net and /proc/sys: texts that the director writes, in files in memory. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim.h"
+
+enum place { ELSEWHERE, PROC_NET, SYSCTL };
+
+static const char *after(const char *path, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return strncmp(path, prefix, length) ? NULL : path + length;
+}
+
+/* Which of our files a path names; `name` is the part that the director knows. */
+static enum place place_of(int directory, const char *path, const char **name)
+{
+	static const char *const nets[] = {"/proc/net/", "/proc/self/net/", "/proc/thread-self/net/"};
+	const char *rest = NULL;
+
+	if (!path)
+		return ELSEWHERE;
+	if (*path != '/') {
+		char where[PATH_MAX];
+
+		if (directory != AT_FDCWD || strncmp(path, "ip_vs", 5))
+			return ELSEWHERE;
+		if (syscall(SYS_getcwd, where, sizeof where) < 0 || strlen(where) < 4 ||
+		    strncmp(where, "/proc/", 6) || strcmp(where + strlen(where) - 4, "/net"))
+			return ELSEWHERE;
+		rest = path;
+	}
+	for (size_t i = 0; !rest && i < sizeof nets / sizeof *nets; i++)
+		rest = after(path, nets[i]);
+	if (rest) {
+		*name = rest;
+		return strncmp(rest, "ip_vs", 5) ? ELSEWHERE : PROC_NET;
+	}
+	rest = after(path, "/proc/sys/net/ipv4/vs/");
+	if (rest && *rest && !strchr(rest, '/')) {
+		*name = rest;
+		return SYSCTL;
+	}
+	return ELSEWHERE;
+}
+
+/* The text of a file of ours: 0, an errno, or NO_DIRECTOR. */
+static int read_text(enum place place, const char *name, struct text *text)
+{
+	int error = director_ask(place == PROC_NET ? KIND_PROC : KIND_SYSCTL_READ, name, strlen(name), NULL, 0, text);
+
+	if (!error && place == SYSCTL) {
+		char *longer = realloc(text->bytes, text->length + 2);
+
+		if (!longer)
+			return ENOMEM;
+		longer[text->length++] = '\n';
+		text->bytes = longer;
+	}
+	return error;
+}
+
+/* Write a sysctl; as many bytes as were given, or -1 with errno. */
+ssize_t sysctl_write(const char *name, const void *text, size_t length)
+{
+	int error = director_ask(KIND_SYSCTL_WRITE, name, strlen(name) + 1, text, length, NULL);
+
+	if (!error)
+		return length;
+	errno = error == NO_DIRECTOR ? EIO : error;
+	return -1;
+}
+
+/* A file in memory that holds the text, to be read from its beginning. */
+static int file_of(const struct text *text, const char *name, int flags)
+{
+	int fd = syscall(SYS_memfd_create, name, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+	size_t done = 0;
+
+	while (fd >= 0 && done < text->length) {
+		ssize_t written = syscall(SYS_write, fd, text->bytes + done, text->length - done);
+
+		if (written < 0 && errno != EINTR) {
+			int error = errno;
+
+			syscall(SYS_close, fd);
+			errno = error;
+			return -1;
+		}
+		done += written > 0 ? written : 0;
+	}
+	if (fd >= 0)
+		syscall(SYS_lseek, fd, 0, SEEK_SET);
+	return fd;
+}
+
+/* Open one of our files; false when the path is none of ours or there is no director. */
+static bool open_ours(int directory, const char *path, int flags, int *fd)
+{
+	const char *name;
+	enum place place = place_of(directory, path, &name);
+	struct text text;
+	int error;
+
+	if (place == ELSEWHERE)
+		return false;
+	error = read_text(place, name, &text);
+	if (error == NO_DIRECTOR)
+		return false;
+	if (!error && flags & O_DIRECTORY)
+		error = ENOTDIR;
+	if (!error && place == PROC_NET && (flags & O_ACCMODE) != O_RDONLY)
+		error = EACCES;
+	*fd = error ? -1 : file_of(&text, name, flags);
+	if (*fd >= 0 && place == SYSCTL && (flags & O_ACCMODE) != O_RDONLY)
+		descriptor_is(*fd, ROLE_SYSCTL, 0, name);
+	free(text.bytes);
+	if (error)
+		errno = error;
+	return true;
+}
+
+#define OPEN(directory, path, flags, otherwise)                              \
+	int fd;                                                              \
+	return open_ours(directory, path, flags, &fd) ? fd : (otherwise)
+
+#define MODE()                                                               \
+	mode_t mode = 0;                                                     \
+	if (flags & (O_CREAT | __O_TMPFILE)) {                               \
+		va_list rest;                                                \
+		va_start(rest, flags);                                       \
+		mode = va_arg(rest, mode_t);                                 \
+		va_end(rest);                                                \
+	}
+
+int open(const char *path, int flags, ...)
+{
+	MODE();
+	OPEN(AT_FDCWD, path, flags, NEXT(open)(path, flags, mode));
+}
+
+int open64(const char *path, int flags, ...)
+{
+	MODE();
+	OPEN(AT_FDCWD, path, flags, NEXT(open64)(path, flags, mode));
+}
+
+int openat(int directory, const char *path, int flags, ...)
+{
+	MODE();
+	OPEN(directory, path, flags, NEXT(openat)(directory, path, flags, mode));
+}
+
+int openat64(int directory, const char *path, int flags, ...)
+{
+	MODE();
+	OPEN(directory, path, flags, NEXT(openat64)(directory, path, flags, mode));
+}
+
+int __open_2(const char *path, int flags);
+int __open64_2(const char *path, int flags);
+int __openat_2(int directory, const char *path, int flags);
+int __openat64_2(int directory, const char *path, int flags);
+
+int __open_2(const char *path, int flags)
+{
+	OPEN(AT_FDCWD, path, flags, NEXT(__open_2)(path, flags));
+}
+
+int __open64_2(const char *path, int flags)
+{
+	OPEN(AT_FDCWD, path, flags, NEXT(__open64_2)(path, flags));
+}
+
+int __openat_2(int directory, const char *path, int flags)
+{
+	OPEN(directory, path, flags, NEXT(__openat_2)(directory, path, flags));
+}
+
+int __openat64_2(int directory, const char *path, int flags)
+{
+	OPEN(directory, path, flags, NEXT(__openat64_2)(directory, path, flags));
+}
+
+/* ---- streams ---- */
+
+static ssize_t stream_write(void *name, const char *text, size_t length)
+{
+	ssize_t written = sysctl_write(name, text, length);
+
+	return written < 0 ? 0 : written;
+}
+
+static int stream_close(void *name)
+{
+	free(name);
+	return 0;
+}
+
+/* A stream of libc's does not write by a function that can be replaced, so one for writing gets functions of ours. */
+static bool stream_of(const char *path, const char *mode, FILE **stream)
+{
+	const char *name;
+	enum place place = place_of(AT_FDCWD, path, &name);
+	int fd;
+
+	if (place == ELSEWHERE)
+		return false;
+	if (!open_ours(AT_FDCWD, path, *mode == 'r' && !strchr(mode, '+') ? O_RDONLY : O_WRONLY, &fd))
+		return false;
+	*stream = NULL;
+	if (fd < 0)
+		return true;
+	if (descriptor_of(fd)) {
+		cookie_io_functions_t functions = {.write = stream_write, .close = stream_close};
+		char *copy = strdup(name);
+
+		close(fd);
+		if (copy)
+			*stream = fopencookie(copy, "w", functions);
+	} else {
+		*stream = fdopen(fd, mode);
+	}
+	return true;
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+	FILE *stream;
+
+	return stream_of(path, mode, &stream) ? stream : NEXT(fopen)(path, mode);
+}
+
+FILE *fopen64(const char *path, const char *mode)
+{
+	FILE *stream;
+
+	return stream_of(path, mode, &stream) ? stream : NEXT(fopen64)(path, mode);
+}
+
+/* ---- looking whether they are there: as a file of the same kind that every kernel has ---- */
+
+static const char *model_of(int directory, const char *path)
+{
+	const char *name;
+	enum place place = place_of(directory, path, &name);
+	struct text text;
+	int error;
+
+	if (place == ELSEWHERE)
+		return path;
+	error = read_text(place, name, &text);
+	free(text.bytes);
+	if (error)
+		return path;
+	return place == PROC_NET ? "/proc/net/dev" : "/proc/sys/net/ipv4/ip_forward";
+}
+
+int stat(const char *restrict path, struct stat *restrict status)
+{
+	return NEXT(stat)(model_of(AT_FDCWD, path), status);
+}
+
+int stat64(const char *restrict path, struct stat64 *restrict status)
+{
+	return NEXT(stat64)(model_of(AT_FDCWD, path), status);
+}
+
+int lstat(const char *restrict path, struct stat *restrict status)
+{
+	return NEXT(lstat)(model_of(AT_FDCWD, path), status);
+}
+
+int lstat64(const char *restrict path, struct stat64 *restrict status)
+{
+	return NEXT(lstat64)(model_of(AT_FDCWD, path), status);
+}
+
+int fstatat(int directory, const char *restrict path, struct stat *restrict status, int flags)
+{
+	return NEXT(fstatat)(directory, model_of(directory, path), status, flags);
+}
+
+int fstatat64(int directory, const char *restrict path, struct stat64 *restrict status, int flags)
+{
+	return NEXT(fstatat64)(directory, model_of(directory, path), status, flags);
+}
+
+int statx(int directory, const char *restrict path, int flags, unsigned int mask, struct statx *restrict status)
+{
+	return NEXT(statx)(directory, model_of(directory, path), flags, mask, status);
+}
+
+int access(const char *path, int mode)
+{
+	return NEXT(access)(model_of(AT_FDCWD, path), mode);
+}
+
+int faccessat(int directory, const char *path, int mode, int flags)
+{
+	return NEXT(faccessat)(directory, model_of(directory, path), mode, flags);
+}
