@@ -53,6 +53,8 @@ class _Client:
         self.answer: Iterator[bytes] = iter(())
         self.frame: bytes | None = None
         """The next of the answer, if it could not be sent yet."""
+        self.sysctl: str | None = None
+        """What is written into by all that comes."""
 
     def send(self) -> bool:
         """Send what there is; False while something is left. Raises OSError when the client has gone."""
@@ -173,6 +175,11 @@ class ControlSocket:
 
     def _answer(self, client: _Client, request: bytes) -> Iterator[bytes]:
         """The frames that answer a request."""
+        if client.sysctl is not None:
+            with contextlib.suppress(ControlError):
+                text = request.decode("utf-8", "surrogateescape")
+                self._server.control.sysctl_write(client.sysctl, text, self._clock())
+            return iter(())
         if request[:1] == _DATAGRAM:
             if len(request) < _BARE:
                 return iter(())
@@ -211,6 +218,11 @@ class ControlSocket:
             yield from texts("\n".join(control.sysctl_names()))
         elif kind == Kind.SYSCTL_READ:
             yield from texts(control.sysctl_read(text))
+        elif kind == Kind.SYSCTL_OPEN:
+            if not client.admin:
+                raise ControlError(Errno.EPERM, "only root may set a sysctl")
+            control.sysctl_read(text)
+            client.sysctl = text
         elif kind == Kind.SYSCTL_WRITE:
             if not client.admin:
                 raise ControlError(Errno.EPERM, "only root may set a sysctl")

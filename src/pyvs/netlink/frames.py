@@ -48,6 +48,8 @@ class Kind(IntEnum):
     """u32 option (host byte order), then what setsockopt was given. See sockopt.py."""
     SOCKOPT_GET = 13
     """u32 option, u32 room for the answer (both host byte order), then what getsockopt was given."""
+    SYSCTL_OPEN = 14
+    """The name of a sysctl. After the END every message on this connection is a text for it, and is not answered."""
 
 
 def frame(kind: Kind, body: bytes = b"") -> bytes:

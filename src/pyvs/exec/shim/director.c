@@ -124,40 +124,50 @@ static int read_answer(int fd, char *buffer, struct text *answer)
 }
 
 /*
- * Ask by one frame of two parts. 0 with the texts of the answer (to be freed), the errno of its refusal, or
- * NO_DIRECTOR.
+ * Ask by one frame of two parts on a connection. 0 with the texts of the answer (to be freed), or the errno of its
+ * refusal.
  */
+int director_ask_at(int fd, enum kind kind, const void *head, size_t head_length, const void *body, size_t length,
+		    struct text *answer)
+{
+	size_t total = 1 + head_length + length;
+	char *buffer;
+	int result;
+
+	if (answer)
+		*answer = (struct text){0};
+	if (total > LONGEST)
+		return EMSGSIZE;
+	buffer = malloc(LONGEST);
+	if (!buffer)
+		return ENOMEM;
+	buffer[0] = kind;
+	memcpy(buffer + 1, head, head_length);
+	if (length)
+		memcpy(buffer + 1 + head_length, body, length);
+	if (syscall(SYS_sendto, fd, buffer, total, MSG_NOSIGNAL, NULL, 0) < 0)
+		result = errno;
+	else
+		result = read_answer(fd, buffer, answer);
+	free(buffer);
+	if (result && answer) {
+		free(answer->bytes);
+		*answer = (struct text){0};
+	}
+	return result;
+}
+
+/* The same on a connection of its own; NO_DIRECTOR when there is none. */
 int director_ask(enum kind kind, const void *head, size_t head_length, const void *body, size_t length,
 		 struct text *answer)
 {
 	int fd = director_connect(), result;
-	size_t total = 1 + head_length + length;
-	char *buffer;
 
 	if (answer)
 		*answer = (struct text){0};
 	if (fd < 0)
 		return NO_DIRECTOR;
-	buffer = malloc(LONGEST);
-	if (!buffer) {
-		result = ENOMEM;
-	} else if (total > LONGEST) {
-		result = EMSGSIZE;
-	} else {
-		buffer[0] = kind;
-		memcpy(buffer + 1, head, head_length);
-		if (length)
-			memcpy(buffer + 1 + head_length, body, length);
-		if (syscall(SYS_sendto, fd, buffer, total, MSG_NOSIGNAL, NULL, 0) < 0)
-			result = errno;
-		else
-			result = read_answer(fd, buffer, answer);
-	}
-	free(buffer);
+	result = director_ask_at(fd, kind, head, head_length, body, length, answer);
 	syscall(SYS_close, fd);
-	if (result && answer) {
-		free(answer->bytes);
-		*answer = (struct text){0};
-	}
 	return result;
 }

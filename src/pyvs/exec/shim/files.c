@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "shim.h"
@@ -105,6 +106,27 @@ static int file_of(const struct text *text, const char *name, int flags)
 	return fd;
 }
 
+/*
+ * A connection on which all that is written is a text for the sysctl: that works for those too who write by libc's
+ * streams or by a descriptor that they were handed. By a hook of ours a writer learns whether it was refused.
+ */
+static int writable(const char *name, int flags)
+{
+	int fd = director_connect();
+	int error = fd < 0 ? EIO : director_ask_at(fd, KIND_SYSCTL_OPEN, name, strlen(name), NULL, 0, NULL);
+
+	if (error) {
+		if (fd >= 0)
+			syscall(SYS_close, fd);
+		errno = error == EPERM ? EACCES : error;
+		return -1;
+	}
+	if (!(flags & O_CLOEXEC))
+		syscall(SYS_fcntl, fd, F_SETFD, 0);
+	descriptor_is(fd, ROLE_SYSCTL, 0, name);
+	return fd;
+}
+
 /* Open one of our files; false when the path is none of ours or there is no director. */
 static bool open_ours(int directory, const char *path, int flags, int *fd)
 {
@@ -122,8 +144,13 @@ static bool open_ours(int directory, const char *path, int flags, int *fd)
 		error = ENOTDIR;
 	if (!error && place == PROC_NET && (flags & O_ACCMODE) != O_RDONLY)
 		error = EACCES;
-	*fd = error ? -1 : file_of(&text, name, flags);
-	if (*fd >= 0 && place == SYSCTL && (flags & O_ACCMODE) != O_RDONLY)
+	if (error)
+		*fd = -1;
+	else if ((flags & O_ACCMODE) == O_WRONLY)
+		*fd = writable(name, flags);
+	else
+		*fd = file_of(&text, name, flags);
+	if (*fd >= 0 && (flags & O_ACCMODE) == O_RDWR)
 		descriptor_is(*fd, ROLE_SYSCTL, 0, name);
 	free(text.bytes);
 	if (error)
@@ -300,6 +327,38 @@ int fstatat64(int directory, const char *restrict path, struct stat64 *restrict 
 int statx(int directory, const char *restrict path, int flags, unsigned int mask, struct statx *restrict status)
 {
 	return NEXT(statx)(directory, model_of(directory, path), flags, mask, status);
+}
+
+/* The path itself, which has no links, if it is one of ours and there; `room` has PATH_MAX bytes, or is NULL. */
+static char *resolved(const char *path, char *room)
+{
+	if (model_of(AT_FDCWD, path) == path || strlen(path) >= PATH_MAX)
+		return NULL;
+	return room ? strcpy(room, path) : strdup(path);
+}
+
+char *realpath(const char *restrict path, char *restrict room)
+{
+	char *ours = resolved(path, room);
+
+	return ours ? ours : NEXT(realpath)(path, room);
+}
+
+char *__realpath_chk(const char *path, char *room, size_t size)
+{
+	if (size < PATH_MAX)
+		abort();
+	return realpath(path, room);
+}
+
+ssize_t getxattr(const char *path, const char *name, void *value, size_t size)
+{
+	return NEXT(getxattr)(model_of(AT_FDCWD, path), name, value, size);
+}
+
+ssize_t lgetxattr(const char *path, const char *name, void *value, size_t size)
+{
+	return NEXT(lgetxattr)(model_of(AT_FDCWD, path), name, value, size);
 }
 
 int access(const char *path, int mode)

@@ -23,6 +23,7 @@ enum kind {
 	KIND_ECHO = 11,
 	KIND_SOCKOPT_SET = 12,
 	KIND_SOCKOPT_GET = 13,
+	KIND_SYSCTL_OPEN = 14,
 };
 
 #define LONGEST 65536     /* bytes of a frame */
@@ -49,6 +50,8 @@ struct text {
 
 /* director.c */
 int director_connect(void);
+int director_ask_at(int fd, enum kind kind, const void *head, size_t head_length, const void *body, size_t length,
+		    struct text *answer);
 int director_ask(enum kind kind, const void *head, size_t head_length, const void *body, size_t length,
 		 struct text *answer);
 
@@ -57,7 +60,7 @@ enum role {
 	ROLE_NONE,
 	ROLE_GENERIC,  /* a generic-netlink socket of the kernel, so far */
 	ROLE_DIRECTOR, /* a connection to the director where such a socket was */
-	ROLE_SYSCTL,   /* an open sysctl; what is written goes to the director */
+	ROLE_SYSCTL,   /* a sysctl opened for writing: a connection, too */
 };
 
 struct descriptor {
