@@ -5,9 +5,10 @@ from __future__ import annotations
 from ipaddress import ip_address
 from struct import pack
 
-from pyvs.core.flags import Proto
+from pyvs.core.flags import Family, Proto
 from pyvs.core.packet.checksum import checksum, pseudo_sum
 from pyvs.core.packet.crc32c import crc32c
+from pyvs.core.packet.header import parse
 
 
 def ip(
@@ -73,3 +74,20 @@ def icmp(
 
 def _pseudo(src: str, dst: str, protocol: int, length: int) -> int:
     return pseudo_sum(ip_address(src).packed, ip_address(dst).packed, protocol, length)
+
+
+def sums_right(data: bytes) -> bool:
+    """Whether the checksums are right: IPv4's own, and that of TCP, UDP, SCTP, ICMP or ICMPv6 (one not cut off)."""
+    header = parse(data)
+    if header.af == Family.INET and checksum(data[: header.offset]):
+        return False
+    part = data[header.offset : header.end]
+    if header.protocol == Proto.SCTP:
+        return int.from_bytes(part[8:12], "little") == crc32c(part[:8] + bytes(4) + part[12:])
+    if header.protocol == Proto.ICMP:
+        return checksum(part) == 0
+    if header.protocol == Proto.UDP and part[6:8] == b"\0\0":
+        return header.af == Family.INET
+    if header.protocol not in (Proto.TCP, Proto.UDP, Proto.ICMPV6):
+        return True
+    return checksum(part, pseudo_sum(header.src, header.dst, header.protocol, len(part))) == 0
