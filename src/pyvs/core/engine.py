@@ -32,6 +32,9 @@ from pyvs.core.reasons import Reason
 from pyvs.core.schedulers.scheduler import Scheduler
 from pyvs.core.verdict import Action, Verdict, accept, drop, stolen
 
+_ACCEPT = Action.ACCEPT
+_NOT_OURS = accept(Reason.NO_CONNECTION)
+
 STRETCH = 400
 """Timers looked at in one call of `handle_timeouts`, so that it takes milliseconds at most."""
 
@@ -100,7 +103,7 @@ class Engine:
                 return drop(malformed.reason)
             return accept(malformed.reason)
         ns.header = header
-        verdict = accept(Reason.NO_CONNECTION)
+        verdict = _NOT_OURS
         try:
             for _priority, function in HOOKS.get(hook, ()) if registered else ():
                 if ns.note is not None:
@@ -108,7 +111,7 @@ class Engine:
                 verdict = function(ns, packet, header)
                 if ns.note is not None:
                     ns.tell("verdict", f"{verdict.action.name}: {verdict.reason.sentence}")
-                if verdict.action is not Action.ACCEPT or packet.owned:
+                if verdict.action is not _ACCEPT or packet.owned:
                     break
             else:
                 if ns.masquerade is not None:

@@ -20,6 +20,7 @@ from pyvs.core.protocols.tcp_states import NO_ROW as _NO_ROW
 from pyvs.core.protocols.tcp_states import ROW_OF_FLAGS
 from pyvs.core.reasons import Reason
 from pyvs.core.timers import RESOLUTION
+from pyvs.core.transmit.rewrite import ONE_BYTE
 from pyvs.core.verdict import Verdict, accept, stolen
 
 if TYPE_CHECKING:
@@ -66,13 +67,14 @@ class Passage:
         self.in_transport = delta(self.vaddr + self.vport, self.daddr + self.dport)
         self.out_transport = delta(self.daddr + self.dport, self.vaddr + self.vport)
 
-    def inward(self, data: bytes, check_at: int) -> bytes:
-        """A client's packet, its time to live decremented already, with the server's address and port.
+    def inward(self, data: bytes, check_at: int, hop: int) -> bytes:
+        """A client's packet with the server's address and port.
 
         For headers of 20 bytes; check_at: where the transport's checksum stands, which is not 0 for UDP.
+        hop: 1 when its time to live is still to be decremented, else 0.
         """
         check = (data[10] << 8 | data[11]) ^ 0xFFFF
-        check += self.in_address
+        check += self.in_ip if hop else self.in_address
         check = (check & 0xFFFF) + (check >> 16) ^ 0xFFFF
         sum_ = ((data[check_at] << 8 | data[check_at + 1]) ^ 0xFFFF) + self.in_transport
         sum_ = (sum_ & 0xFFFF) + (sum_ >> 16) ^ 0xFFFF
@@ -80,7 +82,9 @@ class Passage:
             sum_ = 0xFFFF
         return b"".join(
             (
-                data[:10],
+                data[:8],
+                ONE_BYTE[data[8] - hop],
+                data[9:10],
                 check.to_bytes(2, "big"),
                 data[12:16],
                 self.daddr,
@@ -130,13 +134,13 @@ def express(ns: Namespace, packet: Packet, hook: Hook) -> Verdict | None:
         return None
     protocol = data[9]
     if protocol == 6:
-        if len(data) < 40:
+        if len(data) < 40 or data[33] & 2:
             return None
         (v, tos, total, ident, frag, ttl, _, check, src, dst, sport, dport, middle, flags, window, sum_) = (
             _TCP.unpack_from(data)
         )
         row = ROW_OF_FLAGS[flags]
-        if row == _NO_ROW or flags & 2:
+        if row == _NO_ROW:
             return None
     elif protocol == 17:
         v, tos, total, ident, frag, ttl, _, check, src, dst, sport, dport, length, sum_ = _UDP.unpack_from(

@@ -38,7 +38,8 @@ def bind_dest(conn: Connection, dest: Destination | None) -> None:
         dest.inactconns += 1
     else:
         dest.activeconns += 1
-    thresholds.bound(dest)
+    if dest.u_threshold:
+        thresholds.bound(dest)
 
 
 def unbind_dest(conn: Connection) -> None:

@@ -38,9 +38,9 @@ def incoming(ns: Namespace, packet: Packet, header: Header) -> Verdict:
             packet.owned = True  # what was in the tunnel will come by again
         return accept(Reason.UNKNOWN_PROTOCOL)
     conn = protocol.find_in(packet.data, header)
-    ns.tell(
-        "connection", "none of this client" if conn is None else f"found, {protocol.state_name(conn.state)}"
-    )
+    if ns.note is not None:
+        known_as = "none of this client" if conn is None else f"found, {protocol.state_name(conn.state)}"
+        ns.tell("connection", known_as)
     if conn is not None:
         known = _still_good(ns, packet, header, protocol, conn)
         if isinstance(known, Verdict):

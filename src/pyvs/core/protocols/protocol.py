@@ -6,7 +6,8 @@ One object a namespace and protocol: it owns the timeouts and the helpers bound 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from struct import Struct
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from pyvs.core.flags import Direction
 from pyvs.core.packet.header import Header, Malformed
@@ -16,6 +17,8 @@ from pyvs.core.reasons import Reason
 if TYPE_CHECKING:
     from pyvs.core.connections.connection import Connection
     from pyvs.core.namespace import Namespace
+
+_PORTS: Final = Struct("!HH")
 
 
 class Protocol:
@@ -42,7 +45,8 @@ class Protocol:
         at = header.offset
         if len(data) < at + 4:
             raise Malformed(Reason.TRUNCATED)
-        return data[at] << 8 | data[at + 1], data[at + 2] << 8 | data[at + 3]
+        source, destination = _PORTS.unpack_from(data, at)
+        return source, destination
 
     def find_in(self, data: bytes, header: Header) -> Connection | None:
         """The connection of a packet from the client (or, inverse, to it). Kernel: `conn_in_get`."""

@@ -9,7 +9,7 @@ from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import fill_cport
 from pyvs.core.environment import Route
 from pyvs.core.express import TCP_CHECK, UDP_CHECK, board
-from pyvs.core.flags import ConnFlag, Direction, Family, Hook
+from pyvs.core.flags import ConnFlag, Direction, Family, Hook, Proto
 from pyvs.core.namespace import Namespace
 from pyvs.core.packet.header import Header, Malformed, parse
 from pyvs.core.packet.packet import Packet
@@ -27,24 +27,30 @@ def nat(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> Verd
     """Send a client's packet to its server under the server's address."""
     if conn.flags & ConnFlag.NO_CPORT:
         fill_cport(ns, conn, ns.protocols[conn.protocol].ports(packet.data, header)[0])
-    route = out_route(ns, packet, header, conn.dest, conn.daddr, ANY_WAY)
+    if conn.express is None:
+        board(conn)
+    passage = conn.express
+    data = packet.data
+    check_at = TCP_CHECK if header.protocol == Proto.TCP else UDP_CHECK
+    plain = bool(
+        passage is not None
+        and header.offset == 20
+        and header.protocol == conn.protocol  # AH and ESP go with a UDP connection
+        and not packet.checksum_partial
+        and len(data) >= check_at + 2
+        and (check_at == TCP_CHECK or data[26] or data[27])
+    )
+    route = out_route(ns, packet, header, conn.dest, conn.daddr, ANY_WAY, leave_ttl=plain)
     if isinstance(route, Verdict):
         return route
     if route.local and is_loopback(conn) and was_input(ns, packet):
         return drop(Reason.NOT_LOOPBACK)
+    if plain:
+        hop = 1 if packet.data is data and not route.local else 0
+        packet.data = passage.inward(packet.data, check_at, hop)
+        packet.ignore_df = True
+        return send_or_continue(ns, conn, packet, route, conn.daddr)
     protocol = ns.protocols[header.protocol]
-    if conn.express is None:
-        board(conn)
-    passage = conn.express
-    # AH and ESP go with a UDP connection, and have no ports to rewrite.
-    own = header.protocol == conn.protocol
-    if passage is not None and own and header.offset == 20 and not packet.checksum_partial:
-        check_at = TCP_CHECK if conn.protocol == 6 else UDP_CHECK
-        data = packet.data
-        if len(data) >= check_at + 2 and (check_at == TCP_CHECK or data[26] or data[27]):
-            packet.data = passage.inward(data, check_at)
-            packet.ignore_df = True
-            return send_or_continue(ns, conn, packet, route, conn.daddr)
     changed = False
     if conn.app is not None:
         if not protocol.checksum_ok(packet, header) or _sum_spoilt(ns, header):

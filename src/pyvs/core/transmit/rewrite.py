@@ -6,7 +6,7 @@ from typing import Final
 
 from pyvs.core.packet.checksum import checksum
 
-_BYTES: Final = tuple(bytes((value,)) for value in range(256))
+ONE_BYTE: Final = tuple(bytes((value,)) for value in range(256))
 
 
 def ttl_decremented(data: bytes) -> bytes:
@@ -14,8 +14,8 @@ def ttl_decremented(data: bytes) -> bytes:
     if data[0] >> 4 == 4:
         check = (data[10] << 8 | data[11]) + 0x100
         check = (check + (check >= 0xFFFF)) & 0xFFFF
-        return b"".join((data[:8], _BYTES[data[8] - 1], data[9:10], check.to_bytes(2, "big"), data[12:]))
-    return b"".join((data[:7], _BYTES[data[7] - 1], data[8:]))
+        return b"".join((data[:8], ONE_BYTE[data[8] - 1], data[9:10], check.to_bytes(2, "big"), data[12:]))
+    return b"".join((data[:7], ONE_BYTE[data[7] - 1], data[8:]))
 
 
 def ip_header(

@@ -47,12 +47,20 @@ MIN_MTU6: Final = 1280
 
 
 def out_route(
-    ns: Namespace, packet: Packet, header: Header, dest: Destination | None, daddr: bytes, mode: int
+    ns: Namespace,
+    packet: Packet,
+    header: Header,
+    dest: Destination | None,
+    daddr: bytes,
+    mode: int,
+    *,
+    leave_ttl: bool = False,
 ) -> Route | Verdict:
     """The route to the server; when it isn't local, the packet's time to live has been decremented.
 
     A Verdict: it can't go, and its sender was told if it is to be. header: the packet's own, or with `icmp` set the
-    one inside of an ICMP error (then no errors about size).
+    one inside of an ICMP error (then no errors about size). leave_ttl: the caller will decrement it where
+    `packet.data` comes back as it was and the route is not local, since it rewrites the header anyway.
     """
     if dest is not None:
         if dest.route_generation != ns.environment.generation or dest.route is None:
@@ -75,7 +83,9 @@ def out_route(
         and data[8] > 1
         and len(data) <= route.mtu
     ):
-        packet.data = ttl_decremented(data)     # the usual case of all that follows
+        # The usual case of all that follows.
+        if not leave_ttl:
+            packet.data = ttl_decremented(data)
         return route
     if _crosses_boundary(ns, packet, mode, route):
         return drop(Reason.NO_ROUTE)
