@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "kernel-map.md"
 NAMES = json.loads((ROOT / "tests" / "vectors" / "kernel_names.json").read_text())
-LINK = re.compile(r"\[`([^`\]]+\.py|[^`\]]+):([\w.]+)`\]\(\.\./src/pyvs/([^)]+)\)")
+LINK = re.compile(r"\[`([^`\]]+\.py|[^`\]]+):([\w.]+)`\]\((?:\.\./)+src/pyvs/([^)]+)\)")
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*)\|$", re.MULTILINE)
 
 
