@@ -15,11 +15,13 @@ from pyvs.core.control.specs import (
     Timeouts,
 )
 from pyvs.core.control.verbs import Control
+from pyvs.core.errors import ControlError
 from pyvs.core.flags import FWD_MASK, Forward, SyncState
 from pyvs.core.masquerade.portfw import Command
 from pyvs.core.masquerade.requests import ForwardingRequest, Request
 from pyvs.core.namespace import Namespace
 from pyvs.daemon.ports import refuse_if_used
+from pyvs.daemon.sync_sockets import SyncSockets
 
 METHODS: Final = {
     Forward.MASQ: "NAT",
@@ -36,9 +38,10 @@ Told = Callable[[str, bool], None]
 class ToldControl(Control):
     """The verbs, with a line for each change that was made; a verb that is refused tells nothing."""
 
-    def __init__(self, ns: Namespace, told: Told) -> None:
+    def __init__(self, ns: Namespace, told: Told, sync_sockets: SyncSockets | None = None) -> None:
         super().__init__(ns)
         self._told = told
+        self._sync_sockets = sync_sockets
 
     def new_service(self, spec: ServiceSpec, now: float) -> None:
         """Add a service. Raises ControlError."""
@@ -96,11 +99,19 @@ class ToldControl(Control):
     def new_daemon(self, spec: DaemonSpec, now: float) -> None:
         """Start a role of synchronisation. Raises ControlError."""
         super().new_daemon(spec, now)
+        if self._sync_sockets is not None:
+            try:
+                self._sync_sockets.open(next(run for run in self.get_daemons() if run.state == spec.state))
+            except ControlError:
+                super().del_daemon(spec.state, now)
+                raise
         self._told(f"synchronisation: {spec.state.name} started on {spec.ifn}, syncid {spec.syncid}", False)
 
     def del_daemon(self, state: SyncState, now: float) -> None:
         """Stop a role. Raises ControlError."""
         super().del_daemon(state, now)
+        if self._sync_sockets is not None:
+            self._sync_sockets.shut(state)
         self._told(f"synchronisation: {state.name} stopped", False)
 
     def masquerade(self, request: Request, now: float) -> str:

@@ -24,6 +24,7 @@ from pyvs.daemon.environment import LiveEnvironment
 from pyvs.daemon.live import Live
 from pyvs.daemon.log import Log
 from pyvs.daemon.loop import Loop, Signals, freeze
+from pyvs.daemon.sync_sockets import SyncSockets
 from pyvs.datapath.chains.iptables import ChainError
 from pyvs.datapath.chains.keeper import Chains
 from pyvs.datapath.nfqueue.queue import Queue
@@ -102,7 +103,9 @@ class Director:
             self.engine.ns.apps.register(Ftp(), options.ftp_ports)
         for app in plugins.apps().values():
             self.engine.ns.apps.register(app())
-        self.control = self.engine.control = ToldControl(self.engine.ns, self._told)
+        self.sync_sockets = SyncSockets(self.engine, self.log, clock)
+        stack.callback(self.sync_sockets.close)
+        self.control = self.engine.control = ToldControl(self.engine.ns, self._told, self.sync_sockets)
         self.door = ControlSocket(self._socket_file, Server(self.control), clock, self.log.error)
         stack.callback(self.door.close)
         self.plain = Queue(options.queue, length=options.queue_length, fail_open=options.fail_open)
@@ -114,6 +117,8 @@ class Director:
         self.live = Live(
             self.engine, self.environment, self.sender, self.log, clock, plain_queue=options.queue
         )
+        self.live.multicast = self.sync_sockets.send
+        self.sync_sockets.perform = self.live.perform
         self.loop = Loop(clock, lambda fault: self.log.fault("something was left undone", fault))
         stack.callback(self.loop.close)
         self.chains = Chains()
@@ -185,6 +190,7 @@ class Director:
             self.loop.watch(self.large, lambda: self.live.serve(self.large))
             self.loop.watch(self.door, self.door.on_readable)
             self.loop.watch(self.environment, self._look_at_host)
+            self.loop.watch(self.sync_sockets, self.sync_sockets.on_readable)
             self.loop.run(self._next_time, self._tick)
         finally:
             self.loop.forget(signals)

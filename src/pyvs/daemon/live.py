@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from pyvs.core.command import Command, Output, Transmit
+from pyvs.core.command import Command, Multicast, Output, Transmit
 from pyvs.core.command import Log as LogLine
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Hook, Proto
@@ -83,6 +83,8 @@ class Live:
         self.packets = 0
         self.counters: Counter[str] = Counter()
         """What went wrong, by its name."""
+        self.multicast: Callable[[Multicast], None] | None = None
+        """Sends synchronisation messages."""
         self._requeue = plain_queue << 16 | QUEUE
         self._plain = plain_queue
         self._reported: Counter[int] = Counter()
@@ -183,6 +185,8 @@ class Live:
                     self.counters["ICMP errors over the limit"] += 1
             elif type(command) is LogLine:
                 self.log.line(command.level, command.text)
+            elif type(command) is Multicast and self.multicast is not None:
+                self.multicast(command)
             else:
                 self.counters["synchronisation messages without a socket"] += 1
 
