@@ -35,7 +35,7 @@ from pyvs.core.verdict import Action, Verdict, accept, drop, stolen
 _ACCEPT = Action.ACCEPT
 _NOT_OURS = accept(Reason.NO_CONNECTION)
 
-STRETCH = 400
+STRETCH = 250
 """Timers looked at in one call of `handle_timeouts`, so that it takes milliseconds at most."""
 
 
