@@ -1,0 +1,15 @@
+"""The fast path: what the engine decided, cached in the kernel by eBPF programs in front of the hooks.
+
+layout.py      what lies in the maps: structures, one table for Python and C
+tables.py      states, timeouts, reasons and limits as the programs get them
+header.py      both as a C header
+build.py       the programs, compiled or as they came with the package
+libbpf.py      the library that loads them
+syscall.py     bpf(2): maps, test runs, links
+maps.py        typed maps
+fast.py        `FastPath`: load, pin, attach, fill, look, sweep
+entries.py     connections as map entries, and back
+testrun.py     one packet through a program
+
+A packet that the programs can't serve goes up the stack as if they were not there.
+"""

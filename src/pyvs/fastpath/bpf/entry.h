@@ -1,0 +1,68 @@
+// Entries of the connection tables: the other direction's key, whether it belongs, the end of both.
+#pragma once
+#include "states.h"
+
+union any_key {
+    struct key4 four;
+    struct key6 six;
+};
+
+static __always_inline struct conn *find(const void *key, bool six) {
+    return six ? bpf_map_lookup_elem(&conns6, key) : bpf_map_lookup_elem(&conns4, key);
+}
+
+static __always_inline void forget(const void *key, bool six) {
+    if (six)
+        bpf_map_delete_elem(&conns6, key);
+    else
+        bpf_map_delete_elem(&conns4, key);
+}
+
+static __always_inline void *address(struct conn *conn) { return conn + 1; }
+
+// The key of a connection's other direction, from that of this one and what rewriting puts into its packets.
+static __always_inline void turn(void *other, const void *key, const struct conn *conn, const void *addr, bool six) {
+    bool reply = conn->status & STATUS_REPLY;
+    const __be32 *a = addr;
+    if (six) {
+        const struct key6 *k = key;
+        struct key6 *o = other;
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            o->saddr[i] = reply ? k->daddr[i] : a[i];
+            o->daddr[i] = reply ? a[i] : k->saddr[i];
+        }
+        o->sport = reply ? k->dport : conn->port;
+        o->dport = reply ? conn->port : k->sport;
+        o->protocol = k->protocol;
+    } else {
+        const struct key4 *k = key;
+        struct key4 *o = other;
+        o->saddr = reply ? k->daddr : a[0];
+        o->daddr = reply ? a[0] : k->saddr;
+        o->sport = reply ? k->dport : conn->port;
+        o->dport = reply ? conn->port : k->sport;
+        o->protocol = k->protocol;
+    }
+}
+
+// Whether an entry is the other direction of a connection with this key: a newer one may have taken its place.
+static __always_inline bool belongs(const struct conn *other, const void *addr, const void *key, bool six) {
+    if (six) {
+        const struct key6 *k = key;
+        const __u64 *a = addr, *b = (const void *)k->daddr;
+        return other->port == k->dport && a[0] == b[0] && a[1] == b[1];
+    }
+    const struct key4 *k = key;
+    return other->port == k->dport && *(const __be32 *)addr == k->daddr;
+}
+
+// The templates' count of what belongs to them is kept where connections end.
+static __always_inline void end_connection(const void *key, void *other, bool single, bool six) {
+    forget(key, six);
+    if (!single) {
+        struct conn *reply = find(other, six);
+        if (reply && belongs(reply, address(reply), key, six))
+            forget(other, six);
+    }
+}

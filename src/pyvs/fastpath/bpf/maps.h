@@ -1,0 +1,38 @@
+// The maps. Both programs, and the one that sweeps, share them by their pins.
+#pragma once
+#include "tables.h"
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define MAP(name, kind, many, k, v, flags)                                                                             \
+    struct {                                                                                                           \
+        __uint(type, kind);                                                                                            \
+        __uint(max_entries, many);                                                                                     \
+        __uint(map_flags, flags);                                                                                      \
+        __type(key, k);                                                                                                \
+        __type(value, v);                                                                                              \
+    } name SEC(".maps")
+
+// Not allocated beforehand: an empty table takes no memory, and an entry is one object of 128 bytes.
+MAP(conns4, BPF_MAP_TYPE_HASH, MAX_CONNECTIONS, struct key4, struct conn4, BPF_F_NO_PREALLOC);
+MAP(conns6, BPF_MAP_TYPE_HASH, MAX_CONNECTIONS, struct key6, struct conn6, BPF_F_NO_PREALLOC);
+MAP(dests, BPF_MAP_TYPE_ARRAY, MAX_DESTS, __u32, struct dest, 0);
+MAP(services, BPF_MAP_TYPE_HASH, MAX_SERVICES, struct service_key, struct service, BPF_F_NO_PREALLOC);
+MAP(slots, BPF_MAP_TYPE_ARRAY, MAX_SLOTS, __u32, __u32, 0);
+MAP(templates, BPF_MAP_TYPE_HASH, MAX_TEMPLATES, struct template_key, struct template, BPF_F_NO_PREALLOC);
+MAP(stats, BPF_MAP_TYPE_PERCPU_ARRAY, MAX_DESTS, __u32, struct stats, 0);
+MAP(misses, BPF_MAP_TYPE_PERCPU_ARRAY, MISSES, __u32, __u64, 0);
+MAP(own_macs, BPF_MAP_TYPE_ARRAY, MAX_DEVICES, __u32, struct own_mac, 0);
+
+// In a map as well, but read without a look-up.
+struct settings settings SEC(".data");
+
+// Only packets that are served on the usual way are not counted here: the destinations' counters tell them.
+static __always_inline int miss(__u32 why, int verdict) {
+    __u64 *count = bpf_map_lookup_elem(&misses, &why);
+    if (count)
+        *count += 1;
+    return verdict;
+}

@@ -1,0 +1,165 @@
+// Who will serve a new connection: a cursor or a hash over slots, or the least loaded of them.
+#pragma once
+#include "states.h"
+
+#define NOBODY 0xffffffffu
+
+static __always_inline __u32 slot(struct service *service, __u32 at) {
+    __u32 place = service->base + at;
+    __u32 *dest = bpf_map_lookup_elem(&slots, &place);
+    return dest ? *dest : NOBODY;
+}
+
+static __always_inline bool able(struct dest *dest) { return dest->weight > 0 && !(dest->flags & DEST_OVERLOAD); }
+
+static __always_inline struct dest *dest_at(__u32 number) { return bpf_map_lookup_elem(&dests, &number); }
+
+// ---- cursor: rr, wrr -------------------------------------------------------
+
+static __always_inline __u32 by_cursor(struct service *service, __u32 *cursor) {
+    __u32 size = service->size, at = service->cursor;
+    for (int tries = 0; tries < CURSOR_MOST; tries++) {
+        if (tries >= size)
+            break;
+        if (at >= size)
+            at = 0;
+        __u32 number = slot(service, at);
+        at++;
+        struct dest *dest = dest_at(number);
+        if (dest && able(dest)) {
+            *cursor = at;
+            return number;
+        }
+    }
+    return NOBODY;
+}
+
+// ---- hash: sh, dh, mh ------------------------------------------------------
+
+static __always_inline __u32 folded(const void *addr, bool six) {
+    const __u32 *word = addr;
+    if (six)
+        return bpf_ntohl(word[0] ^ word[1] ^ word[2] ^ word[3]);
+    return bpf_ntohl(word[0]);
+}
+
+static __always_inline __u32 hash_32(__u32 value, int bits) { return value * GOLDEN_RATIO_32 >> (32 - bits); }
+
+#define ROTATE(value, bits) ((value) << (bits) | (value) >> (64 - (bits)))
+
+static __always_inline __u32 hsiphash(__u32 value) {
+    __u64 word = 4ull << 56 | value;
+    __u64 v0 = 0x736f6d6570736575ull ^ MH_KEY_0, v1 = 0x646f72616e646f6dull ^ MH_KEY_1;
+    __u64 v2 = 0x6c7967656e657261ull ^ MH_KEY_0, v3 = 0x7465646279746573ull ^ MH_KEY_1 ^ word;
+#pragma unroll
+    for (int round = 0; round < 4; round++) {
+        v0 += v1;
+        v2 += v3;
+        v1 = ROTATE(v1, 13) ^ v0;
+        v3 = ROTATE(v3, 16) ^ v2;
+        v0 = ROTATE(v0, 32) + v3;
+        v2 += v1;
+        v1 = ROTATE(v1, 17) ^ v2;
+        v3 = ROTATE(v3, 21) ^ v0;
+        v2 = ROTATE(v2, 32);
+        if (!round) {
+            v0 ^= word;
+            v2 ^= 0xff;
+        }
+    }
+    return v0 ^ v1 ^ v2 ^ v3;
+}
+
+static __always_inline __u32 by_hash(struct service *service, const void *src, const void *dst, __be16 sport,
+                                     bool six) {
+    __u32 kind = service->selector, at;
+    if (!service->size)
+        return NOBODY;
+    if (kind == SELECT_DESTINATION) {
+        at = hash_32(folded(dst, six), DH_BITS);
+    } else {
+        __u32 client = folded(src, six);
+        if (kind == SELECT_SOURCE_PORT || kind == SELECT_MAGLEV_PORT)
+            client += bpf_ntohs(sport);
+        at = kind == SELECT_MAGLEV || kind == SELECT_MAGLEV_PORT ? hsiphash(client) % MH_SLOTS
+                                                                : hash_32(client, SH_BITS);
+    }
+    __u32 number = slot(service, at);
+    struct dest *dest = dest_at(number);
+    return dest && able(dest) ? number : NOBODY;
+}
+
+// ---- least: lc, wlc, sed, nq, fo, ovf --------------------------------------
+
+struct search {
+    struct service *service;
+    __u64 load;
+    __u32 kind, base, best;
+    __s32 weight;
+};
+
+// One server after another, in the order of the service's list. Returns 1 to stop.
+static long consider(__u32 at, void *context) {
+    struct search *s = context;
+    __u32 place = s->base + at;
+    __u32 *number = bpf_map_lookup_elem(&slots, &place);
+    if (!number)
+        return 1;
+    struct dest *dest = dest_at(*number);
+    if (!dest || !able(dest))
+        return 0;
+    __u64 active = (__u32)dest->active, load;
+    __s32 weight = dest->weight;
+    switch (s->kind) {
+    case SELECT_FO:
+    case SELECT_OVF:
+        if (s->kind == SELECT_OVF && (__s64)active > weight)
+            return 0;
+        if (weight > s->weight) {
+            s->weight = weight;
+            s->best = *number;
+        }
+        return 0;
+    case SELECT_NQ:
+        if (!active) {
+            s->best = *number;
+            return 1;
+        }
+        load = active + 1;
+        break;
+    case SELECT_SED:
+        load = active + 1;
+        break;
+    case SELECT_LC:
+        load = (active << 8) + (__u32)dest->inactive;
+        weight = 1;
+        break;
+    default:
+        load = (active << 8) + (__u32)dest->inactive;
+    }
+    if (s->best == NOBODY || s->load * (__u32)weight > load * (__u32)s->weight) {
+        s->best = *number;
+        s->load = load;
+        s->weight = weight;
+    }
+    return 0;
+}
+
+static __always_inline __u32 by_load(struct service *service) {
+    struct search s = {.kind = service->selector, .base = service->base, .best = NOBODY};
+    __u32 size = service->size;
+    if (size > LEAST_MOST)
+        return NOBODY;
+    bpf_loop(size, consider, &s, 0);
+    return s.best;
+}
+
+static __always_inline __u32 choose(struct service *service, const void *src, const void *dst, __be16 sport, bool six,
+                                    __u32 *cursor) {
+    __u32 kind = service->selector;
+    if (kind == SELECT_CURSOR)
+        return by_cursor(service, cursor);
+    if (kind >= SELECT_LC)
+        return by_load(service);
+    return by_hash(service, src, dst, sport, six);
+}

@@ -1,0 +1,71 @@
+// To the server: what may not go, how much room there is, and the methods.
+#pragma once
+#include "nat.h"
+
+// Why a packet of a connection with this status is not for the programs; 0 if it is.
+static __always_inline int refuses(struct frame *f, __u32 status, bool six) {
+    void *network = f->data + ETH_HLEN;
+    bool natted = (status >> 16 & 7) == FORWARD_MASQ;
+    if (six) {
+        struct ipv6hdr *ip = network;
+        if (ip->hop_limit < 2)
+            return MISS_TTL;
+        if (!ip->saddr.in6_u.u6_addr32[0] && !ip->saddr.in6_u.u6_addr32[1] && !ip->saddr.in6_u.u6_addr32[2] &&
+            ip->saddr.in6_u.u6_addr32[3] == bpf_htonl(1))
+            return MISS_LOOPBACK;
+    } else {
+        struct iphdr *ip = network;
+        if (ip->ttl < 2)
+            return MISS_TTL;
+        if (*(__u8 *)&ip->saddr == 127)
+            return MISS_LOOPBACK;
+    }
+    if (natted && f->protocol == IPPROTO_UDP) {
+        struct udphdr *udp = network + (six ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+        if (!udp->check)
+            return MISS_NO_CHECKSUM;
+    }
+    return 0;
+}
+
+// Bytes that an IP packet may have on its way.
+static __always_inline __u32 room(const struct hop *hop, const struct dest *dest, __u32 status) {
+    return hop->mtu;
+}
+
+// Whether the packet is as long as it says; notes how long it is on the wire.
+static __always_inline bool fits(ctx_t *ctx, struct frame *f, __u32 network, struct tcphdr *tcp) {
+    f->longest = f->length;
+#ifdef PYVS_XDP
+    return f->length >= network && (__u64)(f->end - f->data) >= (__u64)f->length + ETH_HLEN;
+#else
+    if (f->length < network || ctx->len < f->length + ETH_HLEN)
+        return false;
+    __u32 segment = ctx->gso_size;
+    if (segment)
+        f->longest = segment + network + (f->protocol == IPPROTO_TCP ? tcp->doff * 4 : sizeof(struct udphdr));
+    return true;
+#endif
+}
+
+static __always_inline bool reach_client(ctx_t *ctx, struct frame *f, struct hop *hop, const void *key, bool six) {
+    if (six) {
+        const struct key6 *k = key;
+        return look_up(ctx, f, hop, k->saddr, k->daddr, true, false);
+    }
+    const struct key4 *k = key;
+    return look_up(ctx, f, hop, &k->saddr, &k->daddr, false, false);
+}
+
+static __always_inline bool reach(ctx_t *ctx, struct frame *f, struct dest *dest, const void *key, bool six) {
+    bool fixed = dest->flags & DEST_FIXED_HOP;
+    if (six)
+        return look_up(ctx, f, &dest->hop, ((const struct key6 *)key)->saddr, dest->addr, true, fixed);
+    return look_up(ctx, f, &dest->hop, &((const struct key4 *)key)->saddr, dest->addr, false, fixed);
+}
+
+static __always_inline int send(ctx_t *ctx, struct frame *f, const struct conn *conn, const void *addr,
+                                struct dest *dest, const struct hop *hop) {
+    nat(ctx, f, conn, addr, hop);
+    return leave_by(ctx, (struct hop *)hop);
+}

@@ -1,0 +1,190 @@
+// The walk of a packet: key, connection, state, next hop, then new bytes. Up to the last step nothing is changed.
+#pragma once
+#include "entry.h"
+#include "nat.h"
+#include "select.h"
+
+static __always_inline void count_in(__u32 number, __u32 length, bool new_) {
+    struct stats *s = bpf_map_lookup_elem(&stats, &number);
+    if (!s)
+        return;
+    s->inpkts++;
+    s->inbytes += length;
+    if (new_)
+        s->conns++;
+}
+
+static __always_inline void count_out(__u32 number, __u32 length) {
+    struct stats *s = bpf_map_lookup_elem(&stats, &number);
+    if (!s)
+        return;
+    s->outpkts++;
+    s->outbytes += length;
+}
+
+#include "new.h"
+
+enum { GO_ON = -1 };
+
+// A packet of a known connection that may change it: its state, its life, its owner. GO_ON: it is to be sent.
+static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key, struct conn *conn, struct dest *dest,
+                                   __u32 row, bool six) {
+    union any_key other = {};
+    bool reply = conn->status & STATUS_REPLY, single = conn->status & STATUS_SINGLE;
+    struct conn *partner = 0, *truth = conn;
+    if (!single) {
+        turn(&other, key, conn, address(conn), six);
+        partner = find(&other, six);
+    }
+    if (reply) {
+        if (!partner) {
+            forget(key, six);
+            return miss(MISS_NO_SERVICE, UP);
+        }
+        truth = partner;
+    }
+    bool over = expired(f, conn) && (!partner || expired(f, partner));
+    if (reply) {
+        if (over)
+            return miss(MISS_NO_SERVICE, UP);  // the sweep will find it
+    } else {
+        __u32 state = state_of(truth->status);
+        bool again = over;
+        if (f->flags & FLAG_SYN) {
+            if (settings.expire_nodest && !dest->weight)
+                again = true;
+            else if (settings.reuse_mode && !(truth->status & STATUS_CONTROLLED) &&
+                     (state == TCP_TIME_WAIT || state == TCP_CLOSE ||
+                      (settings.reuse_mode & 2 && state == TCP_FIN_WAIT && truth->status & STATUS_INPUT_ONLY)))
+                again = true;
+        }
+        if (!again && !(dest->flags & DEST_AVAILABLE)) {
+            if (!settings.expire_nodest)
+                return miss(MISS_SERVER_GONE, DROP);
+            again = true;
+        }
+        if (again) {
+            bool active = !(truth->status & STATUS_INACTIVE);
+            end_connection(key, &other, single, six);
+            if (over) {
+                unbound(dest, active);
+                return begin(ctx, f, key, row, 0, false, six);
+            }
+            return begin(ctx, f, key, row, dest, active, six);
+        }
+    }
+    if (f->protocol == IPPROTO_TCP) {
+        __u32 status = transition(truth, dest, conn->status, row);
+        __u32 state = state_of(status), timeout = timeout_of(f->protocol, state);
+        conn->status = (conn->status & ~0xffu) | state;
+        conn->timeout = timeout;
+        if (partner) {
+            partner->status = (partner->status & ~0xffu) | state;
+            partner->timeout = timeout;
+        }
+    }
+    return GO_ON;
+}
+
+static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, struct conn *conn, bool six) {
+    struct dest *dest = dest_at(conn->dest);
+    if (!dest)
+        return miss(MISS_ODD, UP);
+    __u32 status = conn->status, row = f->protocol == IPPROTO_TCP ? row_of(f->flags) : 0;
+    bool reply = status & STATUS_REPLY;
+    int why = refuses(f, status, six);
+    if (why)
+        return miss(why, UP);
+    struct hop *hop = reply ? &conn->hop : &dest->hop;
+    if (stale(f, hop) && !(reply ? reach_client(ctx, f, hop, key, six) : reach(ctx, f, dest, key, six)))
+        return miss(MISS_NO_HOP, UP);
+    if (f->longest > room(hop, dest, status))
+        return miss(MISS_TOO_BIG, UP);
+    bool changes = f->protocol == IPPROTO_TCP && next_state(status, row) != state_of(status);
+    if (changes || expired(f, conn) || (!reply && (f->flags & FLAG_SYN || !(dest->flags & DEST_AVAILABLE)))) {
+        int verdict = unusual(ctx, f, key, conn, dest, row, six);
+        if (verdict != GO_ON)
+            return verdict;
+    } else {
+        conn->timeout = timeout_of(f->protocol, state_of(status));
+    }
+    conn->seen = f->now;
+    conn->packets++;
+    if (reply) {
+        if (dest->flags & DEST_AVAILABLE)
+            count_out(conn->dest, f->length);
+        nat(ctx, f, conn, address(conn), hop);
+        return leave_by(ctx, hop);
+    }
+    count_in(conn->dest, f->length, false);
+    return send(ctx, f, conn, address(conn), dest, hop);
+}
+
+static __always_inline int serve4(ctx_t *ctx, struct frame *f) {
+    struct iphdr *ip = f->data + ETH_HLEN;
+    struct tcphdr *tcp = (void *)(ip + 1);
+    if ((void *)(ip + 1) + sizeof(struct udphdr) > f->end)
+        return miss(MISS_TRUNCATED, UP);
+    if (*(__u8 *)ip != 0x45)
+        return miss(MISS_OPTIONS, UP);
+    if (ip->frag_off & bpf_htons(IP_LAST_FRAGMENT_BITS))
+        return miss(MISS_FRAGMENT, UP);
+    f->protocol = ip->protocol;
+    if (ip->protocol == IPPROTO_TCP) {
+        if ((void *)(tcp + 1) > f->end)
+            return miss(MISS_TRUNCATED, UP);
+        f->flags = ((__u8 *)tcp)[13];
+    } else if (ip->protocol != IPPROTO_UDP) {
+        return miss(MISS_PROTOCOL, UP);
+    }
+    f->length = bpf_ntohs(ip->tot_len);
+    if (!fits(ctx, f, sizeof *ip, tcp))
+        return miss(MISS_TRUNCATED, UP);
+    struct key4 key;
+    key4_of(&key, ip, tcp);
+    struct conn *conn = find(&key, false);
+    if (conn)
+        return known(ctx, f, &key, conn, false);
+    return begin(ctx, f, &key, f->protocol == IPPROTO_TCP ? row_of(f->flags) : 0, 0, false, false);
+}
+
+static __always_inline int serve6(ctx_t *ctx, struct frame *f) {
+    struct ipv6hdr *ip = f->data + ETH_HLEN;
+    struct tcphdr *tcp = (void *)(ip + 1);
+    if ((void *)(ip + 1) + sizeof(struct udphdr) > f->end)
+        return miss(MISS_TRUNCATED, UP);
+    f->six = true;
+    f->protocol = ip->nexthdr;
+    if (ip->nexthdr == IPPROTO_TCP) {
+        if ((void *)(tcp + 1) > f->end)
+            return miss(MISS_TRUNCATED, UP);
+        f->flags = ((__u8 *)tcp)[13];
+    } else if (ip->nexthdr != IPPROTO_UDP) {
+        return miss(MISS_PROTOCOL, UP);
+    }
+    f->length = bpf_ntohs(ip->payload_len) + sizeof *ip;
+    if (!fits(ctx, f, sizeof *ip, tcp))
+        return miss(MISS_TRUNCATED, UP);
+    struct key6 key;
+    key6_of(&key, ip, tcp);
+    struct conn *conn = find(&key, true);
+    if (conn)
+        return known(ctx, f, &key, conn, true);
+    return begin(ctx, f, &key, f->protocol == IPPROTO_TCP ? row_of(f->flags) : 0, 0, false, true);
+}
+
+static __always_inline int serve(ctx_t *ctx) {
+    struct frame f = {.data = start(ctx), .end = end(ctx)};
+    __be16 *kind = f.data + 12;  // not by struct ethhdr, which is packed: the compiler would read single bytes
+    if (f.data + ETH_HLEN > f.end)
+        return miss(MISS_TRUNCATED, UP);
+    if (!for_us(ctx, f.data))
+        return miss(MISS_NOT_FOR_HOST, UP);
+    f.ifindex = device(ctx);
+    f.now = clock();
+    if (*kind == bpf_htons(ETH_P_IP))
+        return serve4(ctx, &f);
+    if (*kind == bpf_htons(ETH_P_IPV6))
+        return serve6(ctx, &f);
+    return miss(MISS_NOT_IP, UP);
+}

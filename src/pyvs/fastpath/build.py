@@ -1,0 +1,88 @@
+"""The programs: as they came with the package, or compiled by clang into a cache when the sources are at hand.
+
+A wheel holds the object files; an editable install compiles on first use.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from pyvs.fastpath import header
+from pyvs.fastpath.errors import FastPathUnavailable
+
+HERE: Final = Path(__file__).resolve().parent
+SOURCES: Final = HERE / "bpf"
+SHIPPED: Final = HERE / "objects"
+
+PROGRAMS: Final = ("pyvs_tc", "pyvs_xdp", "pyvs_sweep", "pyvs_repeat")
+"""Object files, each from `bpf/NAME.bpf.c`."""
+
+
+def cache() -> Path:
+    """Where compiled programs are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(base) / "pyvs" / "fastpath"
+
+
+def _sources() -> Iterator[Path]:
+    yield from sorted(SOURCES.glob("*.[ch]"))
+
+
+def fingerprint() -> str:
+    """A name for this state of the sources and tables."""
+    digest = sha256(header.text().encode())
+    for source in _sources():
+        digest.update(source.name.encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def compile_into(folder: Path, names: tuple[str, ...] = PROGRAMS) -> None:
+    """Compile the programs. Raises FastPathUnavailable: no clang, no libbpf headers, or what the compiler says."""
+    clang = shutil.which("clang")
+    if clang is None:
+        raise FastPathUnavailable("the fast path's programs are not compiled and there is no clang to do it")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        Path(scratch, "tables.h").write_text(header.text(), encoding="ascii")
+        for name in names:
+            built = Path(scratch, f"{name}.o")
+            command = [clang, "-O2", "-g", "-Wall", "-Werror", "-target", "bpf", "-mcpu=v3"]
+            command += [f"-I{scratch}", f"-I{SOURCES}", *_headers()]
+            command += ["-c", str(SOURCES / f"{name}.bpf.c"), "-o", str(built)]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+            if done.returncode:
+                said = done.stderr.strip().splitlines() or ["nothing"]
+                raise FastPathUnavailable(f"clang can't compile {name}.bpf.c: {said[0]}")
+            built.replace(folder / f"{name}.o")
+
+
+def _headers() -> list[str]:
+    """Where Debian and its like keep `asm/types.h`, which clang does not look for when it compiles for BPF."""
+    triplet = sysconfig.get_config_var("MULTIARCH")
+    return [f"-idirafter/usr/include/{triplet}"] if triplet else []
+
+
+def program(name: str) -> Path:
+    """The object file of a program. Raises FastPathUnavailable."""
+    shipped = SHIPPED / f"{name}.o"
+    if shipped.exists():
+        return shipped
+    folder = cache() / fingerprint()
+    built = folder / f"{name}.o"
+    if not built.exists():
+        try:
+            compile_into(folder)
+        except OSError as error:
+            raise FastPathUnavailable(
+                f"the fast path's programs can't be compiled into {folder}: {error}"
+            ) from None
+    return built

@@ -1,0 +1,153 @@
+"""Connections as entries of the maps, and back.
+
+NAT has two: by what the client's packets say, and by what the server's do. Direct routing and tunnels have one.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+from pyvs.core.flags import Family, Forward
+from pyvs.core.packet.checksum import delta, fold
+from pyvs.fastpath.layout import CONN4, CONN6, KEY4, KEY6
+from pyvs.fastpath.tables import Status
+
+STATE: Final = 0xFF
+METHOD_SHIFT: Final = 16
+_FIELDS: Final = ("seen", "timeout", "packets", "status", "dest", "port", "check", "addr_check")
+
+
+@dataclass(slots=True)
+class OffloadedConnection:
+    """A connection that lives in the maps. Addresses packed, ports numbers, times in jiffies."""
+
+    protocol: int
+    caddr: bytes
+    cport: int
+    vaddr: bytes
+    vport: int
+    daddr: bytes
+    dport: int
+    forward: int
+    state: int
+    timeout: int
+    """Jiffies of silence that it survives."""
+    seen: int = 0
+    """Jiffies, modulo 2**32, of its last packet."""
+    dest: int = 0
+    """The number of its destination."""
+    packets: int = 0
+    """From the client. Kernel: `in_pkts`."""
+    inactive: bool = True
+    controlled: bool = False
+    """It belongs to a template."""
+
+    @property
+    def af(self) -> Family:
+        """The family of the client's side."""
+        return Family.INET if len(self.caddr) == 4 else Family.INET6
+
+    @property
+    def single(self) -> bool:
+        """It has one entry."""
+        return self.forward != Forward.MASQ
+
+
+Entry = tuple[bytes, bytes]
+"""Key and value."""
+
+
+def native(sum_: int) -> int:
+    """A sum of words in network order as the programs add it up: in this machine's order."""
+    return int.from_bytes(sum_.to_bytes(2, "big"), sys.byteorder)
+
+
+def key(protocol: int, saddr: bytes, daddr: bytes, sport: int, dport: int) -> bytes:
+    """The key of packets from one end to the other."""
+    layout = KEY4 if len(saddr) == 4 else KEY6
+    return layout.pack(
+        saddr=saddr,
+        daddr=daddr,
+        sport=sport.to_bytes(2, "big"),
+        dport=dport.to_bytes(2, "big"),
+        protocol=protocol,
+    )
+
+
+def client_key(conn: OffloadedConnection) -> bytes:
+    """The key of the client's packets."""
+    return key(conn.protocol, conn.caddr, conn.vaddr, conn.cport, conn.vport)
+
+
+def server_key(conn: OffloadedConnection) -> bytes:
+    """The key of the server's packets, with NAT."""
+    return key(conn.protocol, conn.daddr, conn.caddr, conn.dport, conn.cport)
+
+
+def to_entries(conn: OffloadedConnection) -> list[Entry]:
+    """The entries of a connection, the server's first: a connection begins with its client's."""
+    layout = CONN4 if len(conn.caddr) == 4 else CONN6
+    status = conn.state | conn.forward << METHOD_SHIFT
+    shared = {"seen": conn.seen & 0xFFFFFFFF, "timeout": conn.timeout, "dest": conn.dest}
+    inward = status
+    if conn.inactive:
+        inward |= Status.INACTIVE
+    if conn.controlled:
+        inward |= Status.CONTROLLED
+    if conn.single:
+        inward |= Status.SINGLE | Status.INPUT_ONLY
+        value = layout.pack(**shared, packets=conn.packets, status=inward)
+        return [(client_key(conn), value)]
+    entries = []
+    for old, new, old_port, new_port, its_key, its_status, packets in (
+        (conn.daddr, conn.vaddr, conn.dport, conn.vport, server_key(conn), status | Status.REPLY, 0),
+        (conn.vaddr, conn.daddr, conn.vport, conn.dport, client_key(conn), inward, conn.packets),
+    ):
+        port = new_port.to_bytes(2, "big")
+        addr_check = delta(old, new)
+        value = layout.pack(
+            **shared,
+            packets=packets,
+            status=its_status,
+            port=port,
+            addr_check=native(addr_check),
+            check=native(fold(addr_check + delta(old_port.to_bytes(2, "big"), port))),
+            addr=new,
+        )
+        entries.append((its_key, value))
+    return entries
+
+
+def from_entry(
+    raw_key: bytes, raw_value: bytes, servers: dict[int, tuple[bytes, int]]
+) -> OffloadedConnection | None:
+    """The connection of a client's entry; None for a server's. servers: address and port by number."""
+    six = len(raw_key) == KEY6.size
+    value = (CONN6 if six else CONN4).unpack(raw_value)
+    status = int(value["status"])  # type: ignore[arg-type]
+    if status & Status.REPLY:
+        return None
+    ends = (KEY6 if six else KEY4).unpack(raw_key)
+    numbers = {name: int(value[name]) for name in ("seen", "timeout", "packets", "dest")}  # type: ignore[arg-type]
+    vport = int.from_bytes(bytes(ends["dport"]), "big")  # type: ignore[arg-type]
+    if status & Status.SINGLE:
+        daddr, dport = servers.get(numbers["dest"], (bytes(16 if six else 4), 0))
+        dport = dport or vport
+    else:
+        daddr, dport = bytes(value["addr"]), int.from_bytes(bytes(value["port"]), "big")  # type: ignore[arg-type]
+    return OffloadedConnection(
+        protocol=int(ends["protocol"]),  # type: ignore[arg-type]
+        caddr=bytes(ends["saddr"]),  # type: ignore[arg-type]
+        cport=int.from_bytes(bytes(ends["sport"]), "big"),  # type: ignore[arg-type]
+        vaddr=bytes(ends["daddr"]),  # type: ignore[arg-type]
+        vport=vport,
+        daddr=daddr,
+        dport=dport,
+        forward=status >> METHOD_SHIFT & 7,
+        state=status & STATE,
+        inactive=bool(status & Status.INACTIVE),
+        controlled=bool(status & Status.CONTROLLED),
+        **numbers,
+    )

@@ -1,0 +1,229 @@
+"""`FastPath`: the programs in the kernel and what lies in their maps.
+
+    fast = FastPath.open("tc", pins=Path("/sys/fs/bpf/pyvs/4026531840"))
+    fast.attach(["eth0"])
+    fast.set_destination(7, Server(...)); fast.insert(connection)
+    fast.connections(), fast.totals(7), fast.misses(), fast.sweep()
+    fast.close()                      the programs go on, if they are pinned
+
+Addresses are packed bytes, ports numbers, times jiffies (`fast.jiffies` converts). Numbers of destinations are
+the caller's choice, below LIMITS["MAX_DESTS"].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pyvs.core.protocols.tcp_states import TIMEOUTS
+from pyvs.fastpath import build
+from pyvs.fastpath.clock import Jiffies
+from pyvs.fastpath.entries import OffloadedConnection, client_key, from_entry, server_key, to_entries
+from pyvs.fastpath.layout import (
+    CONN4,
+    CONN6,
+    DEST,
+    KEY4,
+    KEY6,
+    OWN_MAC,
+    SETTINGS,
+    STATS,
+    Field,
+    Layout,
+)
+from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
+from pyvs.fastpath.objects import CONNECTIONS, LoadedObject
+from pyvs.fastpath.server import Server
+from pyvs.fastpath.sweep import Ended, Sweeper
+from pyvs.fastpath.tables import LIMITS, Flag, Miss
+from pyvs.fastpath.testrun import Outcome, run_tc, run_xdp
+
+Mode = Literal["tc", "xdp"]
+
+HOP_AGE: Final = 1.0
+"""Seconds that a next hop is believed without a look-up."""
+UDP_TIMEOUT: Final = 300.0
+_COUNT: Final = Layout("count", Field("count", "u64"))
+
+
+class FastPath:
+    """The fast path of one network namespace."""
+
+    def __init__(self, mode: Mode, loaded: LoadedObject, jiffies: Jiffies) -> None:
+        self.mode = mode
+        self.jiffies = jiffies
+        self.loaded = loaded
+        self._sweeper: Sweeper | None = None
+        self.program = loaded.program(f"pyvs_{mode}")
+        maps = loaded.maps
+        self.conns4 = BpfMap(maps["conns4"], KEY4.size, CONN4)
+        self.conns6 = BpfMap(maps["conns6"], KEY6.size, CONN6)
+        self.dests = ArrayMap(maps["dests"], DEST)
+        self.stats = PerCpuArray(maps["stats"], STATS)
+        self.settings = ArrayMap(maps["settings"], SETTINGS)
+        self._misses = PerCpuArray(maps["misses"], _COUNT)
+        self._own_macs = ArrayMap(maps["own_macs"], OWN_MAC)
+
+    @classmethod
+    def open(
+        cls, mode: Mode, *, pins: Path | None = None, connections: int = LIMITS["MAX_CONNECTIONS"]
+    ) -> FastPath:
+        """Load the programs. pins: a folder of a bpf file system; connections: entries of each family.
+
+        Maps that are pinned there already are taken over with all that they hold. Raises FastPathUnavailable.
+        """
+        path = build.program(f"pyvs_{mode}")
+        jiffies = Jiffies.read()
+        loaded = LoadedObject(path, pins=pins, sizes=dict.fromkeys(CONNECTIONS, connections))
+        fast = cls(mode, loaded, jiffies)
+        if not fast.settings.at(0)["hop_age"]:
+            fast.configure(
+                hop_age=jiffies.length(HOP_AGE),
+                udp_timeout=jiffies.length(UDP_TIMEOUT),
+                timeouts=tuple(jiffies.length(seconds) for seconds in TIMEOUTS),
+                generation=1,
+                reuse_mode=1,
+                new=1,
+                pmtu_disc=1,
+            )
+        return fast
+
+    def close(self) -> None:
+        """Let go of everything; what is pinned or attached by a pin goes on."""
+        if self._sweeper is not None:
+            self._sweeper.close()
+            self._sweeper = None
+        self.loaded.close()
+
+    # ---- settings ----------------------------------------------------------
+
+    def configure(self, **values: int | tuple[int, ...]) -> None:
+        """Change fields of the settings (`layout.SETTINGS`); the others stay. Raises KeyError, OSError."""
+        present: dict[str, Any] = self.settings.at(0)
+        unknown = values.keys() - present.keys()
+        if unknown:
+            raise KeyError(f"the fast path has no setting {min(unknown)}")
+        self.settings.set(0, SETTINGS.pack(**{**present, **values}))
+
+    def renew_hops(self) -> None:
+        """Routes or neighbours changed: look every next hop up again."""
+        generation = int(self.settings.at(0)["generation"])
+        self.configure(generation=generation % 0xFFFF + 1)
+
+    def set_device(self, ifindex: int, mac: bytes) -> None:
+        """Serve frames to this link-layer address that come in by a device (XDP). Raises ValueError, OSError."""
+        if ifindex >= LIMITS["MAX_DEVICES"]:
+            raise ValueError(
+                f"device number {ifindex} is beyond {LIMITS['MAX_DEVICES'] - 1}, the fast path's most"
+            )
+        self._own_macs.set(ifindex, OWN_MAC.pack(mac=mac, attached=1))
+
+    # ---- destinations ------------------------------------------------------
+
+    def set_destination(self, number: int, server: Server) -> None:
+        """Set what an administrator says of a destination; its connections and next hop stay. Raises OSError."""
+        present: dict[str, Any] = self.dests.at(number)
+        flags = server.flags
+        if present["flags"] & Flag.OVERLOAD and server.keeps_overload(present["u_threshold"]):
+            flags |= Flag.OVERLOAD
+        if not server.same_way(present):
+            present = {**present, "hop_ifindex": 0}
+        self.dests.set(number, DEST.pack(**{**present, **server.fields(), "flags": flags}))
+
+    def clear_destination(self, number: int) -> None:
+        """Forget a destination that has no connections any more. Raises OSError."""
+        self.dests.set(number, bytes(DEST.size))
+
+    def destination(self, number: int) -> dict[str, Any]:
+        """What the maps hold of a destination, its counts of connections among it."""
+        return self.dests.at(number)
+
+    def totals(self, number: int) -> dict[str, int]:
+        """A destination's counters: conns, inpkts, outpkts, inbytes, outbytes."""
+        return self.stats.total(number)
+
+    # ---- connections -------------------------------------------------------
+
+    def _conns(self, key: bytes) -> BpfMap:
+        return self.conns4 if len(key) == KEY4.size else self.conns6
+
+    def insert(self, conn: OffloadedConnection) -> None:
+        """Serve a connection here from now on; it is not counted. Raises OSError: E2BIG, the table is full."""
+        for key, value in to_entries(conn):
+            self._conns(key).put(key, value)
+
+    def insert_many(self, conns: Iterable[OffloadedConnection]) -> None:
+        """Many at once. Raises OSError."""
+        four: list[tuple[bytes, bytes]] = []
+        six: list[tuple[bytes, bytes]] = []
+        for conn in conns:
+            (four if len(conn.caddr) == 4 else six).extend(to_entries(conn))
+        self.conns4.put_many(four)
+        self.conns6.put_many(six)
+
+    def find(self, key: bytes) -> OffloadedConnection | None:
+        """The connection of a client's packets (`entries.client_key`), as of now. Raises OSError."""
+        value = self._conns(key).get(key)
+        return None if value is None else self._complete(from_entry(key, value, self._servers()))
+
+    def remove(self, conn: OffloadedConnection) -> bool:
+        """End a connection; whether it was there. It is not uncounted. Raises OSError."""
+        key = client_key(conn)
+        if not conn.single:
+            back = server_key(conn)
+            value = self._conns(back).get(back)
+            if value is not None:
+                fields = self._conns(back).values.unpack(value)
+                if (fields["addr"], fields["port"]) == (conn.vaddr, conn.vport.to_bytes(2, "big")):
+                    self._conns(back).delete(back)
+        return self._conns(key).delete(key)
+
+    def connections(self) -> Iterator[OffloadedConnection]:
+        """All connections, while they change."""
+        servers = self._servers()
+        for table in (self.conns4, self.conns6):
+            replies: dict[bytes, tuple[int, int]] = {}
+            for key, value in table.items():
+                conn = from_entry(key, value, servers)
+                if conn is not None:
+                    yield self._complete(conn, replies)  # type: ignore[misc]
+
+    def _complete(
+        self, conn: OffloadedConnection | None, known: dict[bytes, tuple[int, int]] | None = None
+    ) -> OffloadedConnection | None:
+        """With the later of both directions' times."""
+        if conn is None or conn.single:
+            return conn
+        value = self._conns(server_key(conn)).get(server_key(conn))
+        if value is not None:
+            fields: dict[str, Any] = self._conns(server_key(conn)).values.unpack(value)
+            if (fields["seen"] - conn.seen) & 0xFFFFFFFF < 1 << 31:
+                conn.seen, conn.timeout = fields["seen"], fields["timeout"]
+        return conn
+
+    def _servers(self) -> dict[int, tuple[bytes, int]]:
+        return {}
+
+    def sweep(self) -> Iterator[list[Ended]]:
+        """End what has been silent for too long: a list for each stretch of some milliseconds.
+
+        Raises OSError; FastPathUnavailable where the kernel has no iterators (before 5.15, or without BTF).
+        """
+        if self._sweeper is None:
+            self._sweeper = Sweeper(self.loaded.maps)
+        return self._sweeper.stretches()
+
+    # ---- what happened -----------------------------------------------------
+
+    def misses(self) -> dict[Miss, int]:
+        """How many packets were not served, by reason."""
+        counts = self._misses.totals(len(Miss))
+        return {miss: counts[miss.number]["count"] for miss in Miss}
+
+    # ---- trying ------------------------------------------------------------
+
+    def test_run(self, frame: bytes, ifindex: int, **options: int) -> Outcome:
+        """What the program makes of a frame that came in by a device. Raises OSError."""
+        run = run_tc if self.mode == "tc" else run_xdp
+        return run(self.program, frame, ifindex, **options)

@@ -1,0 +1,265 @@
+"""What lies in the maps of the fast path: one table of structures for Python and C.
+
+Every field stands at its natural alignment, so that no compiler puts anything between; a test holds this table
+against the type information of the compiled programs. Numbers are the host's, what stands in packets is as there.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+
+class Field(NamedTuple):
+    """One member: its name, its C type, how many of them."""
+
+    name: str
+    type: str
+    count: int = 1
+
+
+_CODES: Final = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "s32": "i", "be16": "s", "be32": "s"}
+_SIZES: Final = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "s32": 4, "be16": 2, "be32": 4}
+_C_TYPES: Final = {name: f"__{name}" for name in _CODES}
+_BYTES: Final = frozenset({"u8", "be16", "be32"})
+"""Several of these are bytes in Python, be16 and be32 always: they stand as in a packet."""
+
+
+class Layout:
+    """A structure: its fields, its C text, its values as a dict and as bytes."""
+
+    def __init__(self, name: str, *fields: Field | Layout) -> None:
+        """A layout among the fields is a member of the name of that layout."""
+        self.name = name
+        self.fields = fields
+        self.leaves: list[Field] = []
+        for field in fields:
+            if isinstance(field, Layout):
+                self.leaves += [leaf._replace(name=f"{field.name}_{leaf.name}") for leaf in field.leaves]
+            else:
+                self.leaves.append(field)
+        self.struct = Struct("=" + "".join(_code(leaf) for leaf in self.leaves))
+        self.size = self.struct.size
+        self.names = tuple(leaf.name for leaf in self.leaves)
+        self._empty = dict(zip(self.names, self.struct.unpack(bytes(self.size)), strict=False))
+        self._spread = any(_is_array(leaf) for leaf in self.leaves)
+
+    def pack(self, **values: int | bytes | tuple[int, ...]) -> bytes:
+        """The bytes of a structure; what is not given is zero. Raises KeyError for an unknown field."""
+        known = dict(self._empty)
+        for name, value in values.items():
+            if name not in known:
+                raise KeyError(f"{self.name} has no field {name}")
+            known[name] = value  # type: ignore[assignment]
+        if not self._spread:
+            return self.struct.pack(*known.values())
+        parts: list[object] = []
+        for leaf in self.leaves:
+            value = values.get(leaf.name)
+            if _is_array(leaf):
+                given = tuple(value) if isinstance(value, tuple) else ()
+                parts += [*given, *(0,) * (leaf.count - len(given))]
+            else:
+                parts.append(known[leaf.name])
+        return self.struct.pack(*parts)
+
+    def unpack(self, data: bytes) -> dict[str, int | bytes | tuple[int, ...]]:
+        """The fields of a structure."""
+        flat = self.struct.unpack_from(data)
+        if not self._spread:
+            return dict(zip(self.names, flat, strict=True))
+        values: dict[str, int | bytes | tuple[int, ...]] = {}
+        at = 0
+        for leaf in self.leaves:
+            if _is_array(leaf):
+                values[leaf.name] = flat[at : at + leaf.count]
+                at += leaf.count
+            else:
+                values[leaf.name] = flat[at]
+                at += 1
+        return values
+
+    def offset(self, name: str) -> int:
+        """Where a field begins."""
+        at = 0
+        for leaf in self.leaves:
+            if leaf.name == name:
+                return at
+            at += _SIZES[leaf.type] * leaf.count
+        raise KeyError(f"{self.name} has no field {name}")
+
+    def c_text(self) -> str:
+        """The structure in C."""
+        lines = [f"struct {self.name} {{"]
+        for field in self.fields:
+            if isinstance(field, Layout):
+                lines.append(f"    struct {field.name} {field.name};")
+            else:
+                many = f"[{field.count}]" if field.count > 1 else ""
+                lines.append(f"    {_C_TYPES[field.type]} {field.name}{many};")
+        return "\n".join([*lines, "};"])
+
+
+def _is_array(leaf: Field) -> bool:
+    return leaf.count > 1 and leaf.type not in _BYTES
+
+
+def _code(leaf: Field) -> str:
+    if leaf.type in _BYTES and (leaf.count > 1 or leaf.type != "u8"):
+        return f"{_SIZES[leaf.type] * leaf.count}s"
+    return _CODES[leaf.type] * leaf.count
+
+
+def _key(name: str, size: int) -> Layout:
+    return Layout(
+        name,
+        Field("saddr", "be32", size // 4),
+        Field("daddr", "be32", size // 4),
+        Field("sport", "be16"),
+        Field("dport", "be16"),
+        Field("protocol", "u8"),
+        Field("pad", "u8", 3),
+    )
+
+
+KEY4: Final = _key("key4", 4)
+"""What stands in an IPv4 packet, of either direction."""
+KEY6: Final = _key("key6", 16)
+
+HOP: Final = Layout(
+    "hop",
+    Field("ifindex", "u32"),
+    Field("seen", "u32"),
+    Field("generation", "u16"),
+    Field("mtu", "u16"),
+    Field("dmac", "be16", 3),
+    Field("smac", "be16", 3),
+)
+"""The next hop: device, link-layer addresses, and when (jiffies, generation of the routes) it was looked up."""
+
+CONN: Final = Layout(
+    "conn",
+    Field("seen", "u32"),
+    Field("timeout", "u32"),
+    Field("packets", "u32"),
+    Field("status", "u32"),
+    Field("dest", "u32"),
+    Field("port", "be16"),
+    Field("check", "u16"),
+    Field("addr_check", "u16"),
+    Field("pad", "u16"),
+    HOP,
+)
+"""One direction of a connection.
+
+seen: jiffies of its last packet; timeout: jiffies of silence that it survives; status: the state in the lowest
+byte, flags above; port: the new one; check: what rewriting adds to the transport's checksum, addr_check: the
+addresses' part of that. The new address follows.
+"""
+
+CONN4: Final = Layout("conn4", *CONN.fields, Field("addr", "be32"))
+CONN6: Final = Layout("conn6", *CONN.fields, Field("addr", "be32", 4))
+
+DEST: Final = Layout(
+    "dest",
+    HOP,
+    Field("flags", "u32"),
+    Field("weight", "s32"),
+    Field("active", "s32"),
+    Field("inactive", "s32"),
+    Field("persistent", "s32"),
+    Field("u_threshold", "u32"),
+    Field("l_threshold", "u32"),
+    Field("addr", "be32", 4),
+    Field("source", "be32", 4),
+    Field("port", "be16"),
+    Field("tun_port", "be16"),
+    Field("af", "u8"),
+    Field("method", "u8"),
+    Field("tun_type", "u8"),
+    Field("tun_flags", "u8"),
+)
+"""A destination. source: the address of this host in a tunnel's outer header."""
+
+SERVICE_KEY: Final = Layout(
+    "service_key",
+    Field("addr", "be32", 4),
+    Field("port", "be16"),
+    Field("protocol", "u8"),
+    Field("af", "u8"),
+)
+
+SERVICE: Final = Layout(
+    "service",
+    Field("selector", "u32"),
+    Field("flags", "u32"),
+    Field("base", "u32"),
+    Field("size", "u32"),
+    Field("cursor", "u32"),
+    Field("timeout", "u32"),
+    Field("netmask", "be32", 4),
+)
+"""A service whose new connections are scheduled here. base, size: its part of the slot table; timeout: of its
+templates, in jiffies; netmask: of its clients, as it stands in packets."""
+
+TEMPLATE_KEY: Final = Layout(
+    "template_key",
+    Field("caddr", "be32", 4),
+    Field("vaddr", "be32", 4),
+    Field("vport", "be16"),
+    Field("protocol", "u8"),
+    Field("af", "u8"),
+)
+
+TEMPLATE: Final = Layout(
+    "template",
+    Field("seen", "u32"),
+    Field("timeout", "u32"),
+    Field("dest", "u32"),
+    Field("state", "u32"),
+    Field("controls", "s32"),
+    Field("pad", "u32"),
+)
+"""A persistence template. controls: how many connections belong to it."""
+
+STATS: Final = Layout(
+    "stats",
+    Field("conns", "u64"),
+    Field("inpkts", "u64"),
+    Field("outpkts", "u64"),
+    Field("inbytes", "u64"),
+    Field("outbytes", "u64"),
+)
+
+OWN_MAC: Final = Layout("own_mac", Field("mac", "be16", 3), Field("attached", "u8"), Field("pad", "u8"))
+
+SETTINGS: Final = Layout(
+    "settings",
+    Field("now", "u32"),
+    Field("hop_age", "u32"),
+    Field("timeouts", "u32", 12),
+    Field("udp_timeout", "u32"),
+    Field("first_timeout", "u32"),
+    Field("generation", "u16"),
+    Field("reuse_mode", "u8"),
+    Field("secure", "u8"),
+    Field("sloppy_tcp", "u8"),
+    Field("expire_nodest", "u8"),
+    Field("expire_quiescent", "u8"),
+    Field("new", "u8"),
+    Field("pmtu_disc", "u8"),
+    Field("drop_entries", "u8"),
+    Field("pad", "u16"),
+    Field("drop_rate", "u32"),
+    Field("drop_counter", "s32"),
+    Field("half_open_most", "u32"),
+)
+"""What an administrator sets. now: jiffies that count instead of the clock's, for tests; timeouts: of TCP, by state,
+in jiffies; generation: grows with every change of routes or neighbours; new: schedule new connections."""
+
+LAYOUTS: Final = (
+    KEY4, KEY6, HOP, CONN, CONN4, CONN6, DEST, SERVICE_KEY, SERVICE, TEMPLATE_KEY, TEMPLATE, STATS, OWN_MAC, SETTINGS,
+)  # fmt: skip
+
+VERSION: Final = 1
+"""Grows with every change that makes pinned maps of older programs useless."""

@@ -1,0 +1,85 @@
+"""An object file, loaded: its programs and maps. Maps may be pinned, and are then taken over when they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pyvs.fastpath.errors import FastPathUnavailable
+from pyvs.fastpath.libbpf import call, libbpf, pointer
+from pyvs.fastpath.maps import said
+
+CONNECTIONS: Final = ("conns4", "conns6")
+
+
+class LoadedObject:
+    """Programs and maps of one object file in the kernel, until `close`; pinned maps stay."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        pins: Path | None = None,
+        sizes: Mapping[str, int] | None = None,
+        shared: Mapping[str, int] | None = None,
+    ) -> None:
+        """pins: folder for the maps; sizes: entries of maps; shared: descriptors of maps to use instead of own ones.
+
+        Raises FastPathUnavailable with what libbpf or the verifier says.
+        """
+        self.path = path
+        try:
+            self._handle = pointer("bpf_object__open_file", str(path).encode(), None)
+        except OSError as error:
+            raise FastPathUnavailable(
+                f"the programs in {path.name} can't be read: {error.strerror}"
+            ) from None
+        self.maps: dict[str, int] = {}
+        self._handles: dict[str, int] = {}
+        handle = libbpf().bpf_object__next_map(self._handle, None)
+        while handle:
+            name = libbpf().bpf_map__name(handle).decode()
+            self._handles[_plain(name)] = handle
+            handle = libbpf().bpf_object__next_map(self._handle, handle)
+        for name, handle in self._handles.items():
+            if sizes and name in sizes:
+                call("bpf_map__set_max_entries", handle, sizes[name])
+            if shared and name in shared:
+                call("bpf_map__reuse_fd", handle, shared[name])
+            elif pins is not None and name != "rodata":
+                call("bpf_map__set_pin_path", handle, str(pins / name).encode())
+        try:
+            call("bpf_object__load", self._handle)
+        except OSError as error:
+            reason = said()
+            libbpf().bpf_object__close(self._handle)
+            raise FastPathUnavailable(
+                f"the kernel does not take {path.name}: {error.strerror}; {reason}"
+            ) from None
+        for name, handle in self._handles.items():
+            self.maps[name] = libbpf().bpf_map__fd(handle)
+
+    def program(self, name: str) -> int:
+        """A program's descriptor. Raises KeyError."""
+        found = libbpf().bpf_object__find_program_by_name(self._handle, name.encode())
+        if not found:
+            raise KeyError(name)
+        return call("bpf_program__fd", found)
+
+    def handle_of(self, name: str) -> int:
+        """A program for libbpf's functions. Raises OSError."""
+        return pointer("bpf_object__find_program_by_name", self._handle, name.encode())
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._handle:
+            libbpf().bpf_object__close(self._handle)
+            self._handle = 0
+
+
+def _plain(name: str) -> str:
+    """A map's name; those of global variables are called by their section."""
+    if name.endswith(".data"):
+        return "settings"
+    return "rodata" if name.endswith(".rodata") else name.removeprefix(".")

@@ -1,0 +1,123 @@
+"""States, flags, reasons and limits as the programs get them, from the tables of the core."""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+from typing import Final
+
+from pyvs.core.protocols import tcp_states
+from pyvs.core.protocols.tcp_states import ACTIVE, TcpState
+
+
+class Status(IntEnum):
+    """Flags of a connection's entry, in its status above the state."""
+
+    REPLY = 0x0100
+    """The direction from the server."""
+    INPUT_ONLY = 0x0200
+    """The server's packets do not come by here."""
+    INACTIVE = 0x0400
+    """Counts as InActConn."""
+    SINGLE = 0x0800
+    """There is no entry for the other direction."""
+    CONTROLLED = 0x1000
+    """It belongs to a template."""
+
+
+class Flag(IntEnum):
+    """Flags of a destination."""
+
+    AVAILABLE = 1
+    OVERLOAD = 2
+    FIXED_HOP = 4
+    """Its next hop is kept true by the daemon; a look-up that fails does not count."""
+
+
+class Selector(IntEnum):
+    """How a service's servers are chosen."""
+
+    NONE = 0
+    """Not here: new connections go up."""
+    CURSOR = 1
+    SOURCE = 2
+    """By a hash of the client, 256 slots."""
+    SOURCE_PORT = 3
+    DESTINATION = 4
+    MAGLEV = 5
+    MAGLEV_PORT = 6
+    LC = 7
+    WLC = 8
+    SED = 9
+    NQ = 10
+    FO = 11
+    OVF = 12
+
+
+class Miss(Enum):
+    """Why a packet was not served: a sentence, and where it went."""
+
+    NOT_FOR_HOST = "its frame was not for this host: up"
+    NOT_IP = "no IPv4 or IPv6, or in a VLAN: up"
+    TRUNCATED = "it ends before its headers do: up"
+    OPTIONS = "it has IP options or extension headers: up"
+    FRAGMENT = "a fragment: up"
+    PROTOCOL = "neither TCP nor UDP: up"
+    MARKED = "it bears a mark, which a service may go by: up"
+    NO_SERVICE = "no connection and no service for this address and port: up"
+    NOT_AN_OPENER = "no connection, and this packet can't begin one: up"
+    NOT_HERE = "a new connection of a service that the engine schedules: up"
+    TTL = "its time to live ends here: up, for the ICMP error"
+    TOO_BIG = "larger than the way onwards: up, for the ICMP error or to be cut"
+    NO_CHECKSUM = "a UDP datagram without a checksum, which NAT must make: up"
+    LOOPBACK = "from a loopback address: up"
+    NO_HOP = "no next hop is known: up, where it will be resolved"
+    NO_SERVER = "no server can take it: up"
+    METHOD = "a forwarding method or tunnel that is not offloaded: up"
+    SERVER_GONE = "the connection's server was removed: dropped"
+    TABLE_FULL = "the connection table is full: dropped"
+    DROP_PACKET = "defence, drop_packet took this one: dropped"
+    ODD = "the maps do not fit each other: up"
+
+    @property
+    def sentence(self) -> str:
+        """The explanation, in words."""
+        return self.value
+
+    @property
+    def number(self) -> int:
+        """The place of its counter."""
+        return _NUMBERS[self]
+
+
+_NUMBERS: Final = {miss: number for number, miss in enumerate(Miss)}
+
+LIMITS: Final = {
+    "MAX_CONNECTIONS": 1 << 21,
+    "MAX_DESTS": 1 << 14,
+    "MAX_SERVICES": 1 << 14,
+    "MAX_SLOTS": 1 << 20,
+    "MAX_TEMPLATES": 1 << 18,
+    "MAX_DEVICES": 1 << 16,
+}
+"""Entries of the maps. Those of connections may be chosen when the maps are made."""
+
+LEAST_MOST: Final = 1024
+"""Servers up to which a least-connection choice is made in the kernel."""
+
+CURSOR_MOST: Final = 64
+"""Overloaded servers in a row that a cursor passes over before the packet goes up."""
+
+
+def tcp_next() -> list[list[list[int]]]:
+    """The TCP tables with the fifth row: [secure * 3 + direction][row][state, 16 of them]."""
+    closing = [int(TcpState.CLOSE)] * len(TcpState)
+    return [
+        [[*map(int, row), *[0] * (16 - len(row))] for row in (*rows, closing)]
+        for table in (tcp_states.NORMAL, tcp_states.SECURE)
+        for rows in table
+    ]
+
+
+def active_mask() -> int:
+    """A bit for each TCP state that counts as ActiveConn."""
+    return sum(1 << state for state in ACTIVE)
