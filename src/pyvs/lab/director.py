@@ -51,9 +51,10 @@ def program(name: str) -> str:
 class Director:
     """A director that runs while the `with` block does."""
 
-    def __init__(self, lab: Lab, options: Sequence[str] = ()) -> None:
-        """Nothing runs yet; the options are those of `pyvs run`."""
+    def __init__(self, lab: Lab, options: Sequence[str] = (), host: str = HOST) -> None:
+        """Nothing runs yet; the options are those of `pyvs run`, the host is where it is to run."""
         self.lab = lab
+        self.host = host
         self.options = options
         self._folder = TemporaryDirectory(prefix="pyvs-lab-")
         self.log_file = Path(self._folder.name, "log")
@@ -75,7 +76,7 @@ class Director:
                     str(self.socket),
                     *self.options,
                 ]
-                self.process = self.lab.start(HOST, command, stdout=log, stderr=log)
+                self.process = self.lab.start(self.host, command, stdout=log, stderr=log)
             self._wait()
         except BaseException:
             self.stop()
@@ -116,7 +117,7 @@ class Director:
 
         Raises LabError with its words when it refuses.
         """
-        return self.lab.run(HOST, [program("pyvsadm"), *arguments.split()], environment=self.environment)
+        return self.lab.run(self.host, [program("pyvsadm"), *arguments.split()], environment=self.environment)
 
     def rows(self, names: Mapping[str, str]) -> list[ServerRow]:
         """All destinations of all services, by address; names are by address."""
