@@ -13,6 +13,7 @@ from pyvs.lab import wait
 from pyvs.lab.director import Director
 from pyvs.lab.lab import Lab
 from pyvs.lab.topology import Host, Interface, Topology
+from pyvs.netlink.unix import UnixTransport
 
 pytestmark = [pytest.mark.live, pytest.mark.root]
 
@@ -50,12 +51,7 @@ def lab() -> Iterator[Lab]:
 
 def synced(director: Director) -> list[list[str]]:
     """Connections that came from the other director."""
-    lines = director.lab.run(
-        director.host,
-        [sys.executable, "-c", "import os,sys; from pyvs.netlink.unix import *; "
-         "print(UnixTransport(os.environ['PYVS_SOCKET']).proc('ip_vs_conn_sync'))"],
-        environment=director.environment,
-    )  # fmt: skip
+    lines = UnixTransport(director.socket).proc("ip_vs_conn_sync")
     return [line.split() for line in lines.splitlines() if "SYNC" in line.split()]
 
 
