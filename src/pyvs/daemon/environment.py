@@ -113,7 +113,9 @@ class LiveEnvironment:
         )
 
     def is_local(self, address: bytes) -> bool:
-        """Whether the address is one of this host's."""
+        """Whether the address is one of this host's. Kernel: `inet_addr_type`."""
+        if len(address) == 4 and not address[0]:  # a route to it leads here, but it is nobody's
+            return False
         route = self.route(address)
         return route is not None and route.local
 
