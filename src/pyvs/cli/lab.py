@@ -16,6 +16,8 @@ from pyvs.lab.lab import Lab
 
 METHOD = click.Choice(course.METHODS)
 FAMILY = click.Choice([str(family) for family in course.FAMILIES])
+STOPPED = {128 + number: number for number in sandbox.PASSED_ON}
+"""Exit statuses that say which signal ended the work."""
 
 
 def in_sandbox(work: Callable[[], int]) -> int:
@@ -68,7 +70,10 @@ def demo(
         rate=rate,
         scheduler=scheduler,
     )
-    sys.exit(in_sandbox(lambda: show(settings, plain=plain, picture=picture)))
+    status = in_sandbox(lambda: show(settings, plain=plain, picture=picture))
+    if status in STOPPED:
+        print(f"pyvs lab: ended by {STOPPED[status].name}; the lab is taken down.", file=sys.stderr)
+    sys.exit(status)
 
 
 @lab.command()

@@ -7,12 +7,17 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pyvs.lab.namespace import Namespace
 from pyvs.lab.webserver import page
 
 TIMEOUT = 8.0
 """Seconds until a request counts as failed: a lost packet or two are sent again before that."""
+PORTS: Final = range(10000, 30000)
+"""Where requests come from, in turn, so that each is a connection of its own. Ports that the kernel chooses come again
+within seconds when the servers close first, and in direct routing and tunnels the director must then take them for the
+old connections (conn_reuse_mode 1)."""
 
 
 @dataclass(slots=True)
@@ -124,7 +129,7 @@ class Load:
             if number >= self.requests or self._stop.wait(max(0.0, due - time.monotonic())):
                 return
             begin = time.monotonic()
-            server, reason = ask(self.target, pages)
+            server, reason = ask(self.target, pages, PORTS[number % len(PORTS)])
             took = time.monotonic() - begin
             with self._lock:
                 if server:
@@ -134,9 +139,14 @@ class Load:
                     self.tally.failed[reason] += 1
 
 
-def ask(target: Target, pages: Mapping[bytes, str]) -> tuple[str, str]:
+def ask(target: Target, pages: Mapping[bytes, str], source_port: int = 0) -> tuple[str, str]:
     """One request: the server whose page came back and no reason, or no server and the reason."""
-    connection = http.client.HTTPConnection(target.address, target.port, timeout=TIMEOUT)
+    connection = http.client.HTTPConnection(
+        target.address,
+        target.port,
+        timeout=TIMEOUT,
+        source_address=("", source_port) if source_port else None,
+    )
     try:
         connection.request("GET", "/", headers={"Connection": "close"})
         answer = connection.getresponse()

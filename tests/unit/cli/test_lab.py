@@ -57,3 +57,13 @@ def test_a_system_that_forbids_it_gets_a_sentence(
     monkeypatch.setattr(needs, "check_programs", lambda: None)
     assert lab.in_sandbox(lambda: 0) == 1
     assert capsys.readouterr().err == "pyvs lab: AppArmor forbids it.\n"
+
+
+def test_a_demo_that_is_interrupted_says_so(
+    monkeypatch: pytest.MonkeyPatch, shown: list[tuple[Settings, dict[str, Any]]]
+) -> None:
+    monkeypatch.setattr(sandbox, "run", lambda _: 130)
+    result = CliRunner().invoke(lab.lab, ["demo"])
+    assert result.exit_code == 130
+    assert result.output == "pyvs lab: ended by SIGINT; the lab is taken down.\n"
+    assert shown == []

@@ -7,10 +7,21 @@ from contextlib import contextmanager
 import pytest
 
 from pyvs.lab import load
-from pyvs.lab.load import Tally, Target, ask
+from pyvs.lab.load import Load, Tally, Target, ask
+from pyvs.lab.namespace import Namespace
 from pyvs.lab.webserver import WebServer, page
 
 PAGES = {page("server1", "127.0.0.1"): "server1"}
+
+
+class Here(Namespace):
+    """The namespace of the tests."""
+
+    def __init__(self) -> None:
+        self.name, self.descriptor = "client1", -1
+
+    def enter(self) -> None:
+        """Stay."""
 
 
 @contextmanager
@@ -94,3 +105,41 @@ def test_tallies_add_up() -> None:
     total.add(Tally(Counter(a=1, b=2), Counter(late=1), [0.2, 0.3]))
     assert (total.answered, total.failed) == (Counter(a=2, b=2), Counter(late=1))
     assert total.seconds == [0.1, 0.2, 0.3]
+
+
+def test_each_request_comes_from_a_port_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports: list[int] = []
+
+    def note(_target: Target, _pages: object, source_port: int) -> tuple[str, str]:
+        ports.append(source_port)
+        return "server1", ""
+
+    monkeypatch.setattr(load, "ask", note)
+    client = Here()
+    work = Load(
+        [client], {"client1": "127.0.0.1"}, Target("127.0.0.1", 80, ("server1",)), requests=40, rate=1e6
+    )
+    work.start()
+    work.wait(10)
+    assert sorted(ports) == list(load.PORTS[:40])
+    assert work.tally.good == 40
+
+
+def test_a_request_comes_from_the_port_that_it_is_given() -> None:
+    seen: list[int] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, peer = listener.accept()
+        with connection:
+            seen.append(peer[1])
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ask(Target("127.0.0.1", listener.getsockname()[1], ()), PAGES, port)
+    thread.join()
+    listener.close()
+    assert seen == [port]
