@@ -10,6 +10,7 @@ from typing import Final
 from pyvs.core import defense, drop_entry
 from pyvs.core.connections.expiry import expire_nodest
 from pyvs.core.namespace import Namespace
+from pyvs.core.policy import deadline
 from pyvs.core.stats import estimator
 
 SLACK: Final = 1e-6
@@ -23,7 +24,8 @@ def next_time(ns: Namespace) -> float:
         time = min(time, ns.trash.next_time)
     if ns.expire_nodest_at is not None:
         time = min(time, ns.expire_nodest_at)
-    return time
+    drains = ns.drains.next_time() if len(ns.drains) else None
+    return time if drains is None else min(time, drains)
 
 
 def handle(ns: Namespace) -> None:
@@ -42,6 +44,8 @@ def handle(ns: Namespace) -> None:
         estimator.handle(ns)
     if ns.trash.next_time is not None and now >= ns.trash.next_time:
         ns.trash.sweep(ns.now)
+    if len(ns.drains):
+        deadline.handle(ns)
 
 
 def _following(last: float, period: float, now: float) -> float:

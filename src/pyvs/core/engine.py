@@ -17,7 +17,6 @@ from pyvs.core import background
 from pyvs.core.apps.app import App
 from pyvs.core.command import Command
 from pyvs.core.connections.connection import Connection
-from pyvs.core.connections.expiry import expire
 from pyvs.core.control.verbs import Control
 from pyvs.core.differences import OURS, Differences
 from pyvs.core.environment import Environment
@@ -27,6 +26,7 @@ from pyvs.core.hooks.table import HOOKS
 from pyvs.core.namespace import CONN_TAB_BITS, Namespace
 from pyvs.core.packet.header import Malformed, parse
 from pyvs.core.packet.packet import Packet
+from pyvs.core.policy.watch import run_out
 from pyvs.core.protocols import PROTOCOLS
 from pyvs.core.reasons import Reason
 from pyvs.core.schedulers.scheduler import Scheduler
@@ -164,7 +164,7 @@ class Engine:
         ns.now = now
         for timed in ns.timers.due(now, limit):
             if isinstance(timed, Connection):
-                expire(ns, timed)
+                run_out(ns, timed)
         background.handle(ns)
         ns.sync.handle(now)
         if ns.masquerade is not None:

@@ -188,13 +188,20 @@ def express(ns: Namespace, packet: Packet, hook: Hook) -> Verdict | None:
         ):
             return None
         transport = ns.protocols[protocol]
+        terms = dest.terms
+        if terms is None:
+            timeouts = transport.timeouts
+        elif terms.watched:
+            return None
+        else:
+            timeouts = terms.timeouts[protocol]
         if protocol == 6:
             state = conn.state
             if transport.table[0][row][state] != state:  # type: ignore[attr-defined]
                 return None
-            timeout = transport.timeouts[state]
+            timeout = timeouts[state]
         else:
-            timeout = transport.timeouts[0]
+            timeout = timeouts[0]
         stats = dest.stats
         stats.inpkts += 1
         stats.inbytes += total
@@ -243,13 +250,20 @@ def express(ns: Namespace, packet: Packet, hook: Hook) -> Verdict | None:
     if not dest.available:
         return None
     transport = ns.protocols[protocol]
+    terms = dest.terms
+    if terms is None:
+        timeouts = transport.timeouts
+    elif terms.watched:
+        return None
+    else:
+        timeouts = terms.timeouts[protocol]
     if protocol == 6:
         state = conn.state
         if transport.table[1][row][state] != state:  # type: ignore[attr-defined]
             return None
-        conn.timeout = timeout = transport.timeouts[state]
+        conn.timeout = timeout = timeouts[state]
     else:
-        conn.timeout = timeout = transport.timeouts[0]
+        conn.timeout = timeout = timeouts[0]
         assure(conn)
     stats = dest.stats
     stats.outpkts += 1

@@ -21,6 +21,7 @@ from pyvs.core.environment import Environment
 from pyvs.core.flags import Hook
 from pyvs.core.packet.fragments import Reassembly
 from pyvs.core.packet.header import Header
+from pyvs.core.policy.drains import Drains
 from pyvs.core.reasons import Reason
 from pyvs.core.schedulers import SCHEDULERS
 from pyvs.core.schedulers.scheduler import Scheduler
@@ -69,6 +70,8 @@ class Namespace:
         self.services = Registry()
         self.trash = Trash()
         """Removed destinations that still have connections."""
+        self.drains = Drains()
+        """Servers that get no new connections and lose their old ones at a deadline."""
         self.defense = Defense()
         """What is dropped while memory is short."""
         self.expire_nodest_at: float | None = None

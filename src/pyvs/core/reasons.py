@@ -45,6 +45,7 @@ class Reason(Enum):
     NOT_LOOPBACK = "a loopback server can't be reached from outside by NAT"
     WRONG_FAMILY = "this forwarding method can't cross address families"
     UNKNOWN_SERVER_PACKET = "from a server of ours but of no connection; it was told port unreachable"
+    RESET = "the connection was reset, at its server's deadline or its time's end: both ends are told by RST"
     NO_MEMORY = "the connection table is at its limit"
     PERSISTENCE_ENGINE = "the persistence engine found no name in the packet"
     HELPER = "the protocol's helper refused it"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from pyvs.core.flags import Proto
+
 BURST: Final = 6
 """Errors that a receiver may get at once. Kernel: `XRLIM_BURST_FACTOR`."""
 RECEIVERS_MAX: Final = 16_384
@@ -55,7 +57,9 @@ class IcmpRate:
         )
 
     def allow(self, data: bytes, now: float) -> bool:
-        """Whether this ICMP error (a whole packet) may leave now; if so, its token is taken."""
+        """Whether this ICMP error (a whole packet) may leave now; if so, its token is taken. Others always may."""
+        if data[9 if data[0] >> 4 == 4 else 6] not in (Proto.ICMP, Proto.ICMPV6):
+            return True
         if data[0] >> 4 == 4:
             at = (data[0] & 15) * 4
             kind, code, receiver, interval = data[at], data[at + 1], data[16:20], self.interval

@@ -9,6 +9,7 @@ from pyvs.core.flags import FWD_MASK, ConnFlag, Family, Forward
 if TYPE_CHECKING:
     from pyvs.core.apps.app import App
     from pyvs.core.persistence.engine import PersistenceEngine
+    from pyvs.core.policy.watch import Watch
     from pyvs.core.services.destination import Destination
 
 
@@ -62,6 +63,7 @@ class Connection:
         "timeout",
         "vaddr",
         "vport",
+        "watch",
     )
 
     def __init__(
@@ -119,6 +121,8 @@ class Connection:
         self.out_next: Connection | None = None
         self.express: Any = None
         """What the express way keeps of it; see `core.express`."""
+        self.watch: Watch | None = None
+        """How far its ends are, if anyone wants to know; see `core.policy.watch`."""
 
     @property
     def forward(self) -> int:

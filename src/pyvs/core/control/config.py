@@ -9,6 +9,7 @@ from pyvs.core.control.specs import Timeouts
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Proto
 from pyvs.core.namespace import Namespace
+from pyvs.core.policy.policy import settle_all
 from pyvs.core.sysctl.table import INT_MAX
 
 LONGEST: Final = INT_MAX // 100
@@ -31,6 +32,7 @@ def set_timeouts(ns: Namespace, timeouts: Timeouts) -> None:
         seconds = getattr(timeouts, field)
         if seconds and number in ns.protocols:
             ns.protocols[number].timeouts[state] = seconds
+    settle_all(ns)
 
 
 def get_timeouts(ns: Namespace) -> Timeouts:

@@ -10,6 +10,7 @@ from pyvs.core.control.specs import DestKey, DestSpec, DestView, ServiceKey
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import CONN_DEST_MASK, FWD_MASK, ConnFlag, Family, Forward, TunType
 from pyvs.core.namespace import Namespace
+from pyvs.core.policy.policy import settle
 from pyvs.core.services import thresholds
 from pyvs.core.services.address import is_unicast
 from pyvs.core.services.destination import Destination
@@ -51,6 +52,7 @@ def new(ns: Namespace, service: Service, spec: DestSpec) -> None:
         if former is not service:
             estimator.zero(destination.stats)
     destination.last_weight = spec.weight
+    settle(ns, destination, service)
     _set(ns, service, destination, spec)
     destination.available = True
     ns.services.mixed += destination.af != service.af
@@ -91,6 +93,8 @@ def delete(ns: Namespace, service: Service, key: DestKey) -> None:
 
 def put_into_trash(ns: Namespace, service: Service, destination: Destination) -> None:
     """Unlink a destination; its connections live on. Kernel: `__ip_vs_unlink_dest`, `__ip_vs_del_dest`."""
+    if destination.drain is not None:
+        ns.drains.forget(destination)
     destination.available = False
     service.destinations.remove(destination)
     ns.services.mixed -= destination.af != service.af
@@ -189,7 +193,10 @@ def _set(ns: Namespace, service: Service, destination: Destination, spec: DestSp
     Methods 5 to 7 and unknown kinds of tunnel are taken as they come, as the kernel does.
     """
     ns.services.remove_server(destination)
-    destination.weight = spec.weight
+    if destination.drain is None:
+        destination.weight = spec.weight
+    else:
+        destination.drain.weight = spec.weight
     conn_flags = int(spec.forward & CONN_DEST_MASK | ConnFlag.INACTIVE)
     if conn_flags & FWD_MASK != Forward.MASQ:
         conn_flags |= int(ConnFlag.NOOUTPUT)

@@ -9,6 +9,7 @@ from pyvs.core.hooks.icmp_in import icmp_in
 from pyvs.core.namespace import Namespace
 from pyvs.core.packet.header import Header
 from pyvs.core.packet.packet import Packet
+from pyvs.core.policy.watch import answer, note
 from pyvs.core.protocols.protocol import Protocol
 from pyvs.core.reasons import Reason
 from pyvs.core.scheduling.begin import begin
@@ -46,6 +47,8 @@ def incoming(ns: Namespace, packet: Packet, header: Header) -> Verdict:
         if isinstance(known, Verdict):
             return known
         conn = known
+        if conn is not None and conn.watch is not None and conn.watch.ending:
+            return answer(ns, conn, packet, header, Direction.INPUT)
     if conn is None:
         begun = begin(ns, packet, header, protocol)
         if isinstance(begun, Verdict):
@@ -58,6 +61,8 @@ def forward(ns: Namespace, conn: Connection, packet: Packet, header: Header, pro
     """Count, move the state on, send, and restart the timer."""
     count_in(ns, conn, packet)
     protocol.transition(conn, Direction.INPUT, packet.data, header)
+    if conn.dest is not None and conn.dest.terms is not None and conn.dest.terms.watched:
+        note(conn, packet.data, header, Direction.INPUT)
     if ns.note is not None:
         ns.tell("state", f"{protocol.state_name(conn.state)}, {conn.timeout:.0f} s")
     transmitter = TRANSMITTERS[conn.flags & 7]
@@ -98,7 +103,8 @@ def _still_good(
                 expire_now(ns, conn)
             return drop(Reason.OLD_CONNTRACK) if old else None
     if dest is not None and not dest.available:
-        if not ns.sysctl.expire_nodest_conn:
+        leaves = conn.protocol == Proto.UDP and dest.terms is not None and dest.terms.udp_leaves
+        if not ns.sysctl.expire_nodest_conn and not leaves:
             return drop(Reason.SERVER_GONE)
         old = uses_old_tracking(ns, conn, packet)
         if not old:

@@ -10,6 +10,7 @@ from pyvs.core.hooks.icmp_out import icmp_out
 from pyvs.core.namespace import Namespace
 from pyvs.core.packet.header import Header, Malformed, parse
 from pyvs.core.packet.packet import Packet
+from pyvs.core.policy.watch import answer, note
 from pyvs.core.protocols.protocol import Protocol
 from pyvs.core.reasons import Reason
 from pyvs.core.scheduling.from_server import begin_from_server
@@ -38,6 +39,8 @@ def outgoing(ns: Namespace, packet: Packet, header: Header) -> Verdict:
         return accept(Reason.UNKNOWN_PROTOCOL)
     conn = protocol.find_out(packet.data, header)
     if conn is not None:
+        if conn.watch is not None and conn.watch.ending:
+            return answer(ns, conn, packet, header, Direction.OUTPUT)
         if ns.note is not None:
             ns.tell("connection", f"a server's packet, {protocol.state_name(conn.state)}")
         return respond(ns, conn, packet, header, protocol)
@@ -75,6 +78,8 @@ def respond(ns: Namespace, conn: Connection, packet: Packet, header: Header, pro
         except Malformed as malformed:
             return drop(malformed.reason)
         packet.data = ip_header(packet.data[: header.offset] + part, src=conn.vaddr)
+    if conn.dest is not None and conn.dest.terms is not None and conn.dest.terms.watched:
+        note(conn, packet.data, header, Direction.OUTPUT)
     count_out(ns, conn, packet)
     mark_owned(ns, conn, packet, inward=False)
     protocol.transition(conn, Direction.OUTPUT, packet.data, header)

@@ -76,6 +76,13 @@ class Protocol:
         """Set the state and timeout that follow from a packet. Kernel: `state_transition`."""
         raise NotImplementedError
 
+    def timeout_of(self, conn: Connection, state: int) -> float:
+        """Seconds of silence that a connection survives in a state: its service may have chosen."""
+        dest = conn.dest
+        if dest is None or dest.terms is None:
+            return self.timeouts[state]
+        return dest.terms.timeouts[self.number][state]
+
     def state_name(self, state: int) -> str:
         """The name that listings print. Kernel: `state_name`."""
         return self.state_names[state] if 0 <= state < len(self.state_names) else "ERR!"

@@ -7,9 +7,9 @@ from typing import Final
 from pyvs.core.connections.binding import activity
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import assure
-from pyvs.core.flags import ConnFlag, Direction, Proto
+from pyvs.core.flags import ConnFlag, Direction, Family, Proto
 from pyvs.core.packet.crc32c import crc32c
-from pyvs.core.packet.header import Header, Malformed
+from pyvs.core.packet.header import IPV6, Header, Malformed
 from pyvs.core.packet.packet import Packet
 from pyvs.core.protocols import sctp_states
 from pyvs.core.protocols.protocol import Protocol
@@ -36,14 +36,14 @@ class Sctp(Protocol):
             if len(packet.data) < header.offset + 4:
                 raise Malformed(Reason.TRUNCATED)
             return True
-        chunk = _chunk(packet.data, header, COMMON_HEADER)
+        chunk = _chunk(packet.data, header.offset + COMMON_HEADER)
         if chunk is None:
             raise Malformed(Reason.TRUNCATED)
         return chunk == Chunk.INIT or (chunk != Chunk.ABORT and bool(self.ns.sysctl.sloppy_sctp))
 
     def is_new(self, data: bytes, header: Header) -> bool:
         """An INIT asks for a new association. Kernel: `is_new_conn`."""
-        return _chunk(data, header, COMMON_HEADER) == Chunk.INIT
+        return _chunk(data, header.offset + COMMON_HEADER) == Chunk.INIT
 
     def may_reuse(self, conn: Connection) -> bool:
         """It is closed. Kernel: `is_new_conn_expected`."""
@@ -52,9 +52,12 @@ class Sctp(Protocol):
     def transition(self, conn: Connection, direction: Direction, data: bytes, header: Header) -> None:
         """Kernel: `set_sctp_state`.
 
-        Differs: the first chunk is looked for behind all IP options, by the kernel 20 or 40 bytes from the start.
+        Differs: the first chunk is looked for behind IPv6 extension headers, by the kernel 40 bytes from the start.
         """
-        chunk = deciding_chunk(data, header)
+        at = header.offset
+        if header.af == Family.INET6 and self.ns.differences.states_ignore_ipv6_extensions:
+            at = header.ip_offset + IPV6.size
+        chunk = deciding_chunk(data, at)
         if chunk is None:
             return
         table: int = direction
@@ -69,7 +72,7 @@ class Sctp(Protocol):
             if state == SctpState.ESTABLISHED:
                 assure(conn)
             conn.state = state
-        conn.timeout = self.timeouts[state]
+        conn.timeout = self.timeout_of(conn, state)
 
     def sync_states(self) -> frozenset[int]:
         """Kernel: `ip_vs_sync_conn_needed`."""
@@ -106,25 +109,22 @@ class Sctp(Protocol):
         return body[:8] + _checksum(body) + body[12:]
 
 
-def deciding_chunk(data: bytes, header: Header) -> int | None:
+def deciding_chunk(data: bytes, start: int) -> int | None:
     """The type of chunk that decides: the first; but ABORT if one stands right behind a COOKIE_ECHO or COOKIE_ACK.
 
-    None when the packet ends before its first chunk.
+    start: where the SCTP header begins. None when the packet ends before its first chunk.
     """
-    first = _chunk(data, header, COMMON_HEADER)
+    at = start + COMMON_HEADER
+    first = _chunk(data, at)
     if first in (Chunk.COOKIE_ECHO, Chunk.COOKIE_ACK):
-        at = header.offset + COMMON_HEADER
         length = data[at + 2] << 8 | data[at + 3]
-        if length >= CHUNK_HEADER and (
-            _chunk(data, header, COMMON_HEADER + (length + 3 & ~3)) == Chunk.ABORT
-        ):
+        if length >= CHUNK_HEADER and _chunk(data, at + (length + 3 & ~3)) == Chunk.ABORT:
             return Chunk.ABORT
     return first
 
 
-def _chunk(data: bytes, header: Header, offset: int) -> int | None:
-    """The type of the chunk at an offset from the SCTP header, None when the packet ends before its header does."""
-    at = header.offset + offset
+def _chunk(data: bytes, at: int) -> int | None:
+    """The type of the chunk that begins there, None when the packet ends before its header does."""
     return data[at] if len(data) >= at + CHUNK_HEADER else None
 
 

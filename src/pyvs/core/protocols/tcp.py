@@ -86,7 +86,7 @@ class Tcp(Protocol):
             if state == TcpState.ESTABLISHED:
                 assure(conn)
             conn.state = state
-        conn.timeout = self.timeouts[state]
+        conn.timeout = self.timeout_of(conn, state)
 
     def sync_states(self) -> frozenset[int]:
         """Kernel: `ip_vs_sync_conn_needed`."""

@@ -34,7 +34,7 @@ class Udp(Protocol):
 
     def transition(self, conn: Connection, direction: Direction, data: bytes, header: Header) -> None:
         """Kernel: `udp_state_transition`."""
-        conn.timeout = self.timeouts[0]
+        conn.timeout = self.timeout_of(conn, 0)
         if direction == Direction.OUTPUT:
             assure(conn)
 

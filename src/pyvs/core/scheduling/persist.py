@@ -133,6 +133,8 @@ def check_template(ns: Namespace, template: Connection, wanted: Destination | No
     """Whether a template still counts; one that doesn't gets ports that nobody has. Kernel: `ip_vs_check_template`."""
     dest = template.dest
     quiescent = dest is not None and ns.sysctl.expire_quiescent_template and dest.weight == 0
+    if dest is not None and dest.drain is not None:
+        quiescent = True  # a server that drains gets no new connections, also of clients that it knows
     if dest is not None and dest.available and not quiescent and wanted in (None, dest):
         return True
     if template.vport != NOWHERE and ns.connections.remove(template):

@@ -9,6 +9,8 @@ from pyvs.core.flags import FWD_MASK, ConnFlag, DestFlag, Family, TunType
 from pyvs.core.stats.counters import Counters
 
 if TYPE_CHECKING:
+    from pyvs.core.policy.drains import Drain
+    from pyvs.core.policy.policy import Terms
     from pyvs.core.services.service import Service
 
 
@@ -21,6 +23,7 @@ class Destination:
         "af",
         "available",
         "conn_flags",
+        "drain",
         "idle_since",
         "inactconns",
         "l_threshold",
@@ -36,6 +39,7 @@ class Destination:
         "route_known_nh",
         "service",
         "stats",
+        "terms",
         "tun_flags",
         "tun_port",
         "tun_type",
@@ -78,6 +82,10 @@ class Destination:
         self.tun_port = 0
         self.tun_flags = 0
         self.stats = Counters()
+        self.drain: Drain | None = None
+        """Set while it drains."""
+        self.terms: Terms | None = None
+        """What holds for its connections beyond the kernel's, if anything does."""
         self.route: Route | None = None
         """The route to it, true as long as `route_generation` is the environment's. Kernel: `dest_dst`."""
         self.route_generation = -1

@@ -39,6 +39,8 @@ class Registry:
         """How many services of each family: hooks are registered while there are any."""
         self.mixed = 0
         """Destinations of another family than their service. Kernel: `mixed_address_family_dests`."""
+        self.generation = 0
+        """Counts the changes of services and servers, for who wants to know whether there was one."""
         self.conn_out_services = 0
         """Services whose persistence engine lets servers begin connections. Kernel: `conn_out_counter`."""
 
@@ -79,6 +81,7 @@ class Registry:
 
     def add(self, service: Service) -> None:
         """Hash a service. Kernel: `ip_vs_svc_hash`."""
+        self.generation += 1
         self._added += 1
         service.order = self._added
         service.flags |= int(ServiceFlag.HASHED)
@@ -93,6 +96,7 @@ class Registry:
 
     def remove(self, service: Service) -> None:
         """Unhash it. Kernel: `ip_vs_svc_unhash`."""
+        self.generation += 1
         service.flags &= ~int(ServiceFlag.HASHED)
         if service.fwmark:
             del self._by_mark[service.af, service.fwmark]
@@ -105,6 +109,7 @@ class Registry:
 
     def set_pe(self, service: Service, pe: PersistenceEngine | None) -> None:
         """Give a service another persistence engine, or none."""
+        self.generation += 1
         self.conn_out_services += _has_conn_out(pe) - _has_conn_out(service.pe)
         service.pe = pe
 
@@ -112,12 +117,14 @@ class Registry:
 
     def add_server(self, destination: Destination) -> None:
         """Make a NAT or tunnel server known by its address. Kernel: `ip_vs_rs_hash`."""
+        self.generation += 1
         place = _place(destination)
         if place is not None:
             self._servers.setdefault(place, []).insert(0, destination)
 
     def remove_server(self, destination: Destination) -> None:
         """Forget it, before its method, port or tunnel changes. Kernel: `ip_vs_rs_unhash`."""
+        self.generation += 1
         place = _place(destination)
         if place is not None and destination in self._servers.get(place, ()):
             self._servers[place].remove(destination)

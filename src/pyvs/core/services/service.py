@@ -11,6 +11,7 @@ from pyvs.core.stats.counters import Counters
 
 if TYPE_CHECKING:
     from pyvs.core.persistence.engine import PersistenceEngine
+    from pyvs.core.policy.policy import Policy
     from pyvs.core.schedulers.scheduler import Scheduler
 
 
@@ -26,6 +27,7 @@ class Service:
         "netmask",
         "order",
         "pe",
+        "policy",
         "port",
         "protocol",
         "scheduler",
@@ -53,6 +55,8 @@ class Service:
         self.scheduler: Scheduler | None = None
         self.scheduler_name = "none"
         self.pe: PersistenceEngine | None = None
+        self.policy: Policy | None = None
+        """What it wants beyond the kernel's, if anything."""
         self.stats = Counters()
         self.order = 0
         """Counts the services in the order in which they were added."""
