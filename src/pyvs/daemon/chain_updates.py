@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import select
+import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -10,19 +11,24 @@ from pyvs.core.flags import Family
 from pyvs.core.namespace import Namespace
 from pyvs.daemon.environment import LiveEnvironment
 from pyvs.daemon.log import Log
+from pyvs.daemon.loop import Loop
 from pyvs.datapath.chains.iptables import ChainError
 from pyvs.datapath.chains.keeper import Chains
 from pyvs.datapath.chains.rules import Aim
 from pyvs.datapath.chains.watch import Watch, watch
 
-BURST: Final = 30
+BURST: Final = 8
 """Changes that are put into the kernel before their verb is answered; then they are gathered."""
 REFILL_SECONDS: Final = 0.2
-"""Time after which one more change may be put in at once."""
+"""Time without changes after which one more may be put in at once."""
 GATHER_SECONDS: Final = 0.1
-"""How long gathered changes wait at most."""
-PATIENCE_MS: Final = 100
-"""How long packets may wait for iptables; it goes on in the background if it takes longer."""
+"""How long gathered changes wait at least."""
+PATIENCE_SECONDS: Final = 0.1
+"""How long an answer waits for iptables; it goes on in the background if it takes longer."""
+MANY: Final = 100
+"""Services from which on a thread writes the chains: packets must not wait for that."""
+REST: Final = 4
+"""Times as long as it took to put many chains in, nothing is put in again."""
 
 
 class ChainUpdates:
@@ -40,7 +46,10 @@ class ChainUpdates:
         gso_queue: int,
         own_mark: int,
         bypass: bool,
+        loop: Loop | None = None,
+        settled: Callable[[], None] = lambda: None,
     ) -> None:
+        """`settled` is called when what was put in stands, or has taken too long; `loop` tells when."""
         self._chains = chains
         self._ns = ns
         self._environment = environment
@@ -50,7 +59,15 @@ class ChainUpdates:
         self._own_mark = own_mark
         self._bypass = bypass
         self._credit = float(BURST)
-        self._credit_at = clock()
+        self._changed_at = clock()
+        self._loop = loop
+        self._settled = settled
+        self._until: float | None = None
+        """So long answers wait."""
+        self._worker: _Worker | None = None
+        self._wanted = False
+        """Something has changed since the last time."""
+        self._rest = 0.0
         self._trash = 0
         self.due: float | None = None
         """When `put_in` is to be called, or None."""
@@ -79,42 +96,112 @@ class ChainUpdates:
     def changed(self) -> None:
         """Something has changed: now if it may be, else soon."""
         now = self._clock()
-        self._credit = min(float(BURST), self._credit + (now - self._credit_at) / REFILL_SECONDS)
-        self._credit_at = now
-        if self._credit >= 1 and not self._chains.busy:
+        gap = now - self._changed_at
+        self._changed_at = now
+        self._credit = min(float(BURST), self._credit + int(gap / REFILL_SECONDS + 0.001))
+        self._wanted = True
+        if self._credit >= 1 and not self.busy and not self._many:
             self._credit -= 1
             self.put_in()
         elif self.due is None:
-            self.due = now + GATHER_SECONDS
+            self.due = now + max(GATHER_SECONDS, self._rest)
+
+    @property
+    def busy(self) -> bool:
+        """Something is on its way into the kernel."""
+        return self._worker is not None or self._chains.busy
+
+    def settling(self) -> bool:
+        """Whether answers have to wait."""
+        return self._until is not None and self._clock() < self._until
+
+    @property
+    def _many(self) -> bool:
+        return len(self._ns.services) > MANY
 
     def look(self) -> None:
         """Now and then: removed servers may have been forgotten."""
         if len(self._ns.trash) != self._trash and self.due is None:
+            self._wanted = True
             self.due = self._clock()
 
     def put_in(self) -> None:
-        """Replace the chains by what is wanted now."""
+        """Replace the chains by what is wanted now, or look after what is on its way."""
         self.due = None
-        if self._chains.busy:
-            self.finish()
-            if self._chains.busy:
-                self.due = self._clock() + GATHER_SECONDS
-                return
+        self.finish()
+        if self.busy:
+            self.due = self._clock() + GATHER_SECONDS
+            return
+        if not self._wanted:
+            return
+        self._wanted = False
         self._trash = len(self._ns.trash)
+        if self._many:
+            self._worker = _Worker(lambda: self._chains.update(self.watches(), self.aim()))
+            self.due = self._clock() + GATHER_SECONDS
+            return
         try:
             waiting = self._chains.begin(self.watches(), self.aim())
         except ChainError as error:
             self._log.error(str(error))
             return
-        for pidfd in waiting:
-            select.select([pidfd], [], [], PATIENCE_MS / 1000)
+        for pidfd in waiting if self._loop is not None else ():
+            self._watch(pidfd)
         self.finish()
         if self._chains.busy:
-            self.due = self._clock() + GATHER_SECONDS
+            self._until = self._clock() + PATIENCE_SECONDS
+            self.due = self._until
+
+    def _watch(self, pidfd: int) -> None:
+        loop = self._loop
+        assert loop is not None
+
+        def ended() -> None:
+            loop.forget(pidfd)
+            self.finish()
+
+        loop.watch(pidfd, ended)
 
     def finish(self) -> None:
         """Take note of what has ended."""
+        worker = self._worker
+        if worker is not None:
+            if worker.is_alive():
+                return
+            self._worker = None
+            self._rest = REST * worker.seconds
+            if worker.problem is not None:
+                self._log.error(f"{worker.problem}; the chains are as they were")
         try:
             self._chains.finish()
         except ChainError as error:
             self._log.error(f"{error}; the chains are as they were")
+        if self._until is not None and (not self._chains.busy or self._clock() >= self._until):
+            self._until = None
+            self._settled()
+
+    def close(self) -> None:
+        """Wait for what is on its way; what has changed since is not put in any more."""
+        if self._worker is not None:
+            self._worker.join()
+            self._worker = None
+
+
+class _Worker(threading.Thread):
+    """Puts chains in while packets go on."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__(name="chains", daemon=True)
+        self._work = work
+        self.problem: Exception | None = None
+        self.seconds = 0.0
+        self.start()
+
+    def run(self) -> None:
+        """Do it; what goes wrong is for others to tell."""
+        begin = time.monotonic()
+        try:
+            self._work()
+        except Exception as problem:
+            self.problem = problem
+        self.seconds = time.monotonic() - begin

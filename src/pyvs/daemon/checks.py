@@ -19,6 +19,8 @@ FORWARDING: Final = {
     Family.INET6: ("ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding"),
 }
 STRICT: Final = 1
+LOOKED_AT: Final = 64
+"""Addresses that are looked at, so that thousands of them delay no packet; the first tell enough."""
 
 
 def hints(ns: Namespace, environment: LiveEnvironment, *, proc: Path = PROC) -> Iterator[str]:
@@ -36,6 +38,8 @@ def _virtual_addresses(ns: Namespace, environment: LiveEnvironment) -> Iterator[
         if service.fwmark or service.addr in told:
             continue
         told.add(service.addr)
+        if len(told) > LOOKED_AT:
+            return
         if not environment.is_local(service.addr):
             address = ip_address(service.addr)
             length = address.max_prefixlen
@@ -60,6 +64,8 @@ def _servers(ns: Namespace, environment: LiveEnvironment) -> Iterator[str]:
         if server.addr in told:
             continue
         told.add(server.addr)
+        if len(told) > LOOKED_AT:
+            return
         address = ip_address(server.addr)
         route = environment.route(server.addr)
         if route is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class Director:
         self._stack = contextlib.ExitStack()
         self._hints_due: float | None = None
         self._hinted: set[str] = set()
+        self._hinted_firewall: set[str] = set()
         self._look_due = 0.0
         self._lost = 0
         try:
@@ -125,7 +127,9 @@ class Director:
         self.updates = ChainUpdates(
             self.chains, self.engine.ns, self.environment, self.log, clock,
             queue=options.queue, gso_queue=options.queue + 1, own_mark=options.own_mark, bypass=options.bypass,
+            loop=self.loop, settled=self.door.resume,
         )  # fmt: skip
+        self.door.hold = self.updates.settling
         self.agents = Agents(self.engine.ns, self.control, self.loop, self.log, clock)
         stack.callback(self.agents.close)
         self._started = False
@@ -173,11 +177,20 @@ class Director:
     def _hint(self) -> None:
         """Say what hinders, each once as long as it lasts."""
         self._hints_due = None
-        found = [*hints(self.engine.ns, self.environment), *firewall_hints(self.engine.ns)]
+        found = list(hints(self.engine.ns, self.environment))
         for text in found:
             if text not in self._hinted:
                 self.log.warning(text)
         self._hinted = set(found)
+        # It asks iptables, which takes longer than packets should wait.
+        threading.Thread(target=self._hint_firewall, name="hints", daemon=True).start()
+
+    def _hint_firewall(self) -> None:
+        with contextlib.suppress(ChainError):
+            found = set(firewall_hints(self.engine.ns))
+            for text in found - self._hinted_firewall:
+                self.log.warning(text)
+            self._hinted_firewall = found
 
     # ---- running ---------------------------------------------------------------
 
@@ -244,6 +257,7 @@ class Director:
     # ---- the end ---------------------------------------------------------------
 
     def _remove_chains(self) -> None:
+        self.updates.close()
         try:
             self.chains.close()
         except ChainError as error:

@@ -55,8 +55,12 @@ class _Client:
         """The next of the answer, if it could not be sent yet."""
         self.sysctl: str | None = None
         """What is written into by all that comes."""
+        self.events = select.EPOLLIN
+        """What is waited for."""
+        self.held = False
+        """The answer is there and has to wait."""
 
-    def send(self) -> bool:
+    def send(self, hold: Callable[[], bool]) -> bool:
         """Send what there is; False while something is left. Raises OSError when the client has gone."""
         end = time.monotonic() + _TURN
         while True:
@@ -64,6 +68,9 @@ class _Client:
                 self.frame = next(self.answer, None)
                 if self.frame is None:
                     return True
+            if hold():
+                self.held = True
+                return False
             try:
                 self.socket.send(self.frame, socket.MSG_NOSIGNAL)
             except BlockingIOError:
@@ -93,6 +100,8 @@ class ControlSocket:
         self._tell = tell or (lambda sentence: None)
         self._clients: dict[int, _Client] = {}
         self._next_portid = 0
+        self.hold: Callable[[], bool] = lambda: False
+        """Whether answers have to wait until what was changed stands; `resume` ends that."""
         self._listener = _listen(path)
         self._identity = _identity(path)
         self._epoll = select.epoll()
@@ -118,6 +127,13 @@ class ControlSocket:
                 continue
             client = self._clients.get(descriptor)
             if client is not None:
+                self._attend(descriptor, client)
+
+    def resume(self) -> None:
+        """Give the answers that were held."""
+        for descriptor, client in list(self._clients.items()):
+            if client.held:
+                client.held = False
                 self._attend(descriptor, client)
 
     def close(self) -> None:
@@ -148,12 +164,15 @@ class ControlSocket:
         """Take the request, unless an answer is still on its way, and send what can be sent."""
         self._clients[descriptor] = self._clients.pop(descriptor)  # silent for the shortest time
         try:
-            if client.send():
+            if client.send(self.hold):
                 request = self._receive(client)
                 if request is not None:
                     client.answer = self._answer(client, request)
-            waiting = not client.send()
-            self._epoll.modify(descriptor, select.EPOLLOUT if waiting else select.EPOLLIN)
+            waiting = not client.send(self.hold)
+            events = 0 if client.held else select.EPOLLOUT if waiting else select.EPOLLIN
+            if events != client.events:
+                client.events = events
+                self._epoll.modify(descriptor, events)
         except OSError:
             self._drop(descriptor)
         except Exception as fault:

@@ -8,8 +8,14 @@ import pytest
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Family
-from pyvs.daemon import chain_updates
-from pyvs.daemon.chain_updates import BURST, GATHER_SECONDS, REFILL_SECONDS, ChainUpdates
+from pyvs.daemon.chain_updates import (
+    BURST,
+    GATHER_SECONDS,
+    MANY,
+    PATIENCE_SECONDS,
+    REFILL_SECONDS,
+    ChainUpdates,
+)
 from pyvs.daemon.log import Log
 from pyvs.datapath.chains.iptables import ChainError
 from pyvs.datapath.chains.rules import Aim
@@ -59,7 +65,12 @@ class Fixture:
             gso_queue=6,
             own_mark=8,
             bypass=False,
+            settled=self.settle,
         )
+        self.settled = 0
+
+    def settle(self) -> None:
+        self.settled += 1
 
     @property
     def times(self) -> int:
@@ -95,14 +106,43 @@ def test_many_changes_are_gathered(fixture: Fixture) -> None:
 def test_while_iptables_is_slow_packets_go_on(fixture: Fixture) -> None:
     fixture.chains.slow = True
     fixture.updates.changed()
-    assert fixture.updates.due == fixture.now + GATHER_SECONDS
+    assert fixture.updates.due == fixture.now + PATIENCE_SECONDS
+    assert fixture.updates.settling()
     fixture.updates.changed()
     fixture.updates.put_in()
     assert fixture.times == 1
     assert fixture.updates.due is not None
+    assert fixture.settled == 0
     fixture.chains.slow = False
     fixture.updates.put_in()
+    assert fixture.settled == 1
     assert fixture.times == 2
+    assert fixture.updates.due is None
+
+
+def test_answers_wait_for_slow_chains_but_not_for_long(fixture: Fixture) -> None:
+    fixture.chains.slow = True
+    fixture.updates.changed()
+    fixture.now += PATIENCE_SECONDS
+    assert not fixture.updates.settling()
+    fixture.updates.put_in()
+    assert fixture.settled == 1
+    assert fixture.chains.busy
+
+
+def test_many_services_are_put_in_by_a_thread(fixture: Fixture) -> None:
+    for number in range(MANY + 1):
+        key = ServiceKey(Family.INET, 6, number.to_bytes(4, "big"), 80)
+        fixture.engine.control.new_service(ServiceSpec(key, "rr"), 0.0)
+    fixture.updates.changed()
+    assert fixture.times == 0
+    assert not fixture.updates.settling()
+    fixture.updates.put_in()
+    assert fixture.updates.busy
+    fixture.updates.close()
+    assert fixture.times == 1
+    fixture.updates.put_in()
+    assert fixture.times == 1
     assert fixture.updates.due is None
 
 
@@ -133,4 +173,3 @@ def test_servers_forgotten_from_the_trash_leave_the_chains(fixture: Fixture) -> 
     assert len(fixture.engine.ns.trash) == 0
     fixture.updates.look()
     assert fixture.updates.due == fixture.now
-    assert chain_updates.PATIENCE_MS <= 100

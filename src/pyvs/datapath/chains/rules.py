@@ -140,12 +140,16 @@ def _match(
     fragmented: set[str] = set()
     for endpoint in endpoints:
         host = f"{end} {ip_address(endpoint.address)}"
+        if endpoint.length is not None:
+            host += f"/{endpoint.length}"
         goal = tcp_target if endpoint.protocol == Proto.TCP else target
         if endpoint.ports != ALL_PORTS and host not in fragmented:
             # A later fragment has no ports: all of this address are put together by us.
             fragmented.add(host)
             yield f"{host} -f {target}" if family == Family.INET else f"{host} -m frag {target}"
         if not endpoint.protocol:
+            if tcp_target != target and endpoint.length is not None:
+                yield f"{host} -p tcp {tcp_target}"
             yield f"{host} {target}"
             continue
         protocol = PROTOCOL_NAMES.get(Proto(endpoint.protocol), str(endpoint.protocol))

@@ -12,6 +12,7 @@ from pyvs.core.namespace import Namespace
 from pyvs.core.services.destination import Destination
 from pyvs.core.services.registry import FTP_DATA_PORT, FTP_PORT, UNPRIVILEGED
 from pyvs.core.services.service import Service
+from pyvs.datapath.chains.networks import FEW, networks
 
 Range = tuple[int, int]
 ALL_PORTS: Final[tuple[Range, ...]] = ((0, 0xFFFF),)
@@ -25,6 +26,8 @@ class Endpoint:
     address: bytes
     protocol: int
     ports: tuple[Range, ...] = ALL_PORTS
+    length: int | None = None
+    """Of the prefix, when a network is meant."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -128,6 +131,9 @@ class _Finder:
 
     @staticmethod
     def endpoints(places: dict[tuple[bytes, int], list[Range]]) -> tuple[Endpoint, ...]:
+        if len(places) > FEW:
+            found = networks(address for address, _ in places)
+            return tuple(Endpoint(address, 0, length=length) for address, length in found)
         return tuple(
             sorted(
                 Endpoint(address, protocol, merged(ports)) for (address, protocol), ports in places.items()
