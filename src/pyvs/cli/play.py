@@ -86,6 +86,10 @@ def play(scenarios: tuple[Path, ...], folder: Path) -> None:
                 console.print(
                     f"pyvs play: {error}", style="red", markup=False, highlight=False, soft_wrap=True
                 )
+            except Exception as error:  # a mistake of ours: the other scenarios are played all the same
+                failed += 1
+                console.print(f"pyvs play: {path}: internal error: {error!r}", style="red", markup=False)
+                console.print_exception()
             progress.advance(task)
     played = len(scenarios) - failed
     console.print(

@@ -29,6 +29,13 @@ class Differences:
         "packets of IPv6 clients to a service with a helper fail the check of their checksum and are dropped",
         "FTP over IPv6 would not work; a network card that checks checksums itself hides this in the kernel",
     )
+    states_ignore_ipv6_extensions: bool = _option(
+        True,
+        False,
+        "TCP flags and SCTP chunks that change a connection's state are read right behind the fixed IPv6 header, "
+        "extension headers or not",
+        "A connection whose packets have extension headers would close, or be established, at its first packet",
+    )
     direct_routing_by_stale_route: bool = _option(
         True,
         False,

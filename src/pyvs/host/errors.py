@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyvs.core.flags import PacketType, Proto
 from pyvs.core.packet.header import Malformed, parse
 from pyvs.core.packet.packet import Packet
-from pyvs.host import icmp
+from pyvs.host import icmp, options
 
 if TYPE_CHECKING:
     from pyvs.host.host import Host
@@ -39,9 +39,11 @@ def _send4(host: Host, data: bytes, kind: int, code: int, rest: int, local: bool
     interval = host.setting("net.ipv4.icmp_ratelimit") / 1000
     if not (fragmentation or route.local or host.peers.may_err(destination, host.now, interval)):
         return
-    message = icmp.message4(kind, code, rest, quote[: route.mtu - 28])
-    answer = icmp.ipv4(source or route.source, destination, Proto.ICMP, message, tos=icmp.error_tos(data),
-                       ident=host.identification())  # fmt: skip
+    source = source or route.source
+    echoed = options.echoed(host, data, source)
+    message = icmp.message4(kind, code, rest, quote[: min(route.mtu, icmp.LONGEST4) - 28 - len(echoed)])
+    answer = icmp.ipv4(source, destination, Proto.ICMP, message, tos=icmp.error_tos(data),
+                       ident=host.identification(), options=echoed)  # fmt: skip
     host.send(Packet(answer))
 
 
@@ -72,3 +74,11 @@ def too_big(host: Host, packet: Packet, mtu: int, *, local: bool = False) -> Non
         send(host, packet, icmp.UNREACHABLE, icmp.FRAG_NEEDED, mtu, local=local)
     else:
         send(host, packet, icmp.TOO_BIG6, 0, mtu, local=local)
+
+
+def problem(host: Host, packet: Packet, found: options.Problem, *, local: bool) -> None:
+    """Tell the sender which byte of its headers can't be."""
+    if packet.data[0] >> 4 == 4:
+        send(host, packet, icmp.PARAMETER, found.code, found.at << 24, local=local)
+    else:
+        send(host, packet, icmp.PARAMETER6, found.code, found.at, local=local)

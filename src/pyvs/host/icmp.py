@@ -29,11 +29,12 @@ NO_ROUTE6, PROHIBITED6, ADDRESS6, PORT6 = 0, 1, 3, 4
 
 def ipv4(
     source: bytes, destination: bytes, protocol: int, payload: bytes, *, tos: int = 0, ttl: int = TTL,
-    ident: int = 0, df: bool = False,
+    ident: int = 0, df: bool = False, options: bytes = b"",
 ) -> bytes:  # fmt: skip
-    """An IPv4 packet."""
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, tos, 20 + len(payload), ident, 0x4000 if df else 0, ttl,
-                       protocol, 0, source, destination)  # fmt: skip
+    """An IPv4 packet; the length of options must be a multiple of four."""
+    length = 20 + len(options)
+    head = struct.pack("!BBHHHBBH4s4s", 0x40 | length // 4, tos, length + len(payload), ident,
+                       0x4000 if df else 0, ttl, protocol, 0, source, destination) + options  # fmt: skip
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 

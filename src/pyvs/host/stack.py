@@ -13,7 +13,7 @@ from pyvs.core.flags import PacketType, Proto
 from pyvs.core.packet.checksum import checksum, fold, pseudo_sum, sum16
 from pyvs.core.packet.header import Header, Malformed, parse
 from pyvs.core.packet.packet import Packet
-from pyvs.host import errors, icmp, sctp
+from pyvs.host import errors, icmp, options, sctp
 
 if TYPE_CHECKING:
     from pyvs.host.host import Host
@@ -69,7 +69,7 @@ def _tcp(host: Host, packet: Packet, header: Header) -> None:
     length = (length >> 4) * 4
     if not 20 <= length <= header.end - at or not _right(data, header, header.end) or flags & RST:
         return
-    if not host.routing.is_local(header.dst) and len(header.dst) == 16:
+    if header.dst[0] >= 0xE0 and (len(header.dst) == 4 or header.dst[0] == 0xFF):
         return
     if flags & ACK:
         rseq, rack, rflags = ack, 0, RST
@@ -80,7 +80,8 @@ def _tcp(host: Host, packet: Packet, header: Header) -> None:
     check = checksum(segment, pseudo_sum(header.dst, header.src, Proto.TCP, 20))
     segment = segment[:16] + check.to_bytes(2, "big") + segment[18:]
     if len(header.src) == 4:
-        answer = icmp.ipv4(header.dst, header.src, Proto.TCP, segment, tos=header.tos & 0xFC, df=True)
+        answer = icmp.ipv4(header.dst, header.src, Proto.TCP, segment, tos=header.tos & 0xFC, df=True,
+                           options=options.echoed(host, data, header.dst))  # fmt: skip
     else:
         answer = icmp.ipv6(header.dst, header.src, Proto.TCP, segment, tclass=header.tos & 0xFC,
                            label=host.flow_label())  # fmt: skip
@@ -121,8 +122,9 @@ def _icmp4(host: Host, packet: Packet, header: Header) -> None:
         answer = icmp.message4(14, 0, rest, body[8:12] + struct.pack("!II", clock, clock))
     else:
         return
+    echoed = options.echoed(host, packet.data, header.dst)
     host.send(Packet(icmp.ipv4(header.dst, header.src, Proto.ICMP, answer, tos=header.tos,
-                               ident=host.identification())))  # fmt: skip
+                               ident=host.identification(), options=echoed)))  # fmt: skip
 
 
 def _icmp6(host: Host, packet: Packet, header: Header) -> None:

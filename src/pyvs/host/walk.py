@@ -16,13 +16,14 @@ from pyvs.core.packet.checksum import checksum
 from pyvs.core.packet.fragments import Reassembly, cut
 from pyvs.core.packet.header import Malformed, parse
 from pyvs.core.packet.packet import Packet
-from pyvs.host import errors, icmp, stack
+from pyvs.host import errors, icmp, options, stack
 from pyvs.host.interface import LOOPBACK
 from pyvs.host.routing import Entry, Kind
 
 if TYPE_CHECKING:
     from pyvs.host.host import Host
 
+BROADCAST: Final = b"\xff" * 4
 MAY_HIDE_FRAGMENT: Final = (Proto.IP, Proto.ROUTING, Proto.FRAGMENT, Proto.DSTOPTS)
 """First IPv6 headers behind which, or in which, a fragment header may stand."""
 
@@ -50,6 +51,12 @@ def arrive(host: Host, packet: Packet) -> None:
     """A packet has come in: PRE_ROUTING, then to us or on."""
     four = packet.data[0] >> 4 == 4
     filters = host.filters[4 if four else 6]
+    try:
+        if not four and not options.hop_by_hop(packet.data):
+            return
+    except options.Problem as found:
+        errors.problem(host, packet, found, local=True)
+        return
     if host.defragments(packet):
         whole = together(host.reassembly, packet, host.now)
         if whole is None:
@@ -69,7 +76,16 @@ def arrive(host: Host, packet: Packet) -> None:
     if four and packet.iif != LOOPBACK and martian(host, source, destination):
         return
     entry = host.routing.find(destination, source, packet.mark, packet.iif)
-    if entry is not None and entry.kind in (Kind.LOCAL, Kind.BROADCAST):
+    if destination == BROADCAST:
+        entry = Entry(BROADCAST, 32, Kind.BROADCAST, packet.iif)
+    local = entry is not None and entry.kind in (Kind.LOCAL, Kind.BROADCAST)
+    try:
+        if four and not options.receive(host, packet, local):
+            return
+    except options.Problem as found:
+        errors.problem(host, packet, found, local=local)
+        return
+    if entry is not None and local:
         if entry.kind is Kind.BROADCAST:
             packet.type = PacketType.BROADCAST
         local_in(host, packet)
@@ -92,7 +108,8 @@ def together(reassembly: Reassembly, packet: Packet, now: float) -> Packet | Non
 def martian(host: Host, source: bytes, destination: bytes) -> bool:
     """IPv4 addresses that can't come from outside. Kernel: `ip_route_input_slow`, `fib_validate_source`."""
     return (
-        source[0] >= 224
+        224 <= source[0] < 240
+        or source == BROADCAST
         or source[0] in (0, 127)
         or destination[0] in (0, 127)
         or host.routing.is_local(source)
@@ -118,6 +135,12 @@ def local_in(host: Host, packet: Packet) -> None:
         if whole is None:
             return
         packet = whole
+        try:
+            if not options.extensions(packet.data):
+                return
+        except options.Problem as found:
+            errors.problem(host, packet, found, local=True)
+            return
     stack.deliver(host, packet)
 
 
@@ -158,6 +181,10 @@ def forward(host: Host, packet: Packet, source: bytes, destination: bytes, entry
         if rerouted is None or rerouted.local:
             return
         route, mtu = rerouted, host.interfaces[rerouted.device].mtu
+        if four:
+            options.forwarded(packet, addresses(packet.data)[0])
+    elif four:
+        options.forwarded(packet, route.source)
     post_routing(host, packet, route, mtu)
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from pyvs.core.connections.binding import activity
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import assure
-from pyvs.core.flags import ConnFlag, Direction, Proto
+from pyvs.core.flags import ConnFlag, Direction, Family, Proto
 from pyvs.core.packet import checksum as ck
-from pyvs.core.packet.header import Header, Malformed
+from pyvs.core.packet.header import IPV6, Header, Malformed
 from pyvs.core.packet.packet import Packet
 from pyvs.core.protocols import tcp_states
 from pyvs.core.protocols.protocol import Protocol
@@ -71,6 +71,8 @@ class Tcp(Protocol):
     def transition(self, conn: Connection, direction: Direction, data: bytes, header: Header) -> None:
         """Kernel: `set_tcp_state`."""
         at = header.offset
+        if header.af == Family.INET6 and self.ns.differences.states_ignore_ipv6_extensions:
+            at = header.ip_offset + IPV6.size
         if len(data) < at + 20:
             return
         table: int = direction
