@@ -126,22 +126,22 @@ def from_entry(
     """The connection of a client's entry; None for a server's. servers: address and port by number."""
     six = len(raw_key) == KEY6.size
     value = (CONN6 if six else CONN4).unpack(raw_value)
-    status = int(value["status"])  # type: ignore[arg-type]
+    status = int(value["status"])
     if status & Status.REPLY:
         return None
     ends = (KEY6 if six else KEY4).unpack(raw_key)
-    numbers = {name: int(value[name]) for name in ("seen", "timeout", "packets", "dest")}  # type: ignore[arg-type]
-    vport = int.from_bytes(bytes(ends["dport"]), "big")  # type: ignore[arg-type]
+    numbers = {name: int(value[name]) for name in ("seen", "timeout", "packets", "dest")}
+    vport = int.from_bytes(bytes(ends["dport"]), "big")
     if status & Status.SINGLE:
         daddr, dport = servers.get(numbers["dest"], (bytes(16 if six else 4), 0))
         dport = dport or vport
     else:
-        daddr, dport = bytes(value["addr"]), int.from_bytes(bytes(value["port"]), "big")  # type: ignore[arg-type]
+        daddr, dport = bytes(value["addr"]), int.from_bytes(bytes(value["port"]), "big")
     return OffloadedConnection(
-        protocol=int(ends["protocol"]),  # type: ignore[arg-type]
-        caddr=bytes(ends["saddr"]),  # type: ignore[arg-type]
-        cport=int.from_bytes(bytes(ends["sport"]), "big"),  # type: ignore[arg-type]
-        vaddr=bytes(ends["daddr"]),  # type: ignore[arg-type]
+        protocol=int(ends["protocol"]),
+        caddr=bytes(ends["saddr"]),
+        cport=int.from_bytes(bytes(ends["sport"]), "big"),
+        vaddr=bytes(ends["daddr"]),
         vport=vport,
         daddr=daddr,
         dport=dport,

@@ -12,6 +12,7 @@ the caller's choice, below LIMITS["MAX_DESTS"].
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -27,6 +28,8 @@ from pyvs.fastpath.layout import (
     KEY4,
     KEY6,
     OWN_MAC,
+    SERVICE,
+    SERVICE_KEY,
     SETTINGS,
     STATS,
     Field,
@@ -35,6 +38,7 @@ from pyvs.fastpath.layout import (
 from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
 from pyvs.fastpath.objects import CONNECTIONS, LoadedObject
 from pyvs.fastpath.server import Server
+from pyvs.fastpath.services import Services
 from pyvs.fastpath.sweep import Ended, Sweeper
 from pyvs.fastpath.tables import LIMITS, Flag, Miss
 from pyvs.fastpath.testrun import Outcome, run_tc, run_xdp
@@ -44,6 +48,10 @@ Mode = Literal["tc", "xdp"]
 HOP_AGE: Final = 1.0
 """Seconds that a next hop is believed without a look-up."""
 UDP_TIMEOUT: Final = 300.0
+ENTRY_BYTES: Final = 136
+"""What an entry of IPv4 takes, its place in the hash included."""
+LEAST_ENTRIES: Final = 1 << 16
+_NUMBER: Final = Layout("number", Field("number", "u32"))
 _COUNT: Final = Layout("count", Field("count", "u64"))
 
 
@@ -62,20 +70,24 @@ class FastPath:
         self.dests = ArrayMap(maps["dests"], DEST)
         self.stats = PerCpuArray(maps["stats"], STATS)
         self.settings = ArrayMap(maps["settings"], SETTINGS)
+        self.services = Services(
+            BpfMap(maps["services"], SERVICE_KEY.size, SERVICE), ArrayMap(maps["slots"], _NUMBER)
+        )
         self._misses = PerCpuArray(maps["misses"], _COUNT)
         self._own_macs = ArrayMap(maps["own_macs"], OWN_MAC)
 
     @classmethod
-    def open(
-        cls, mode: Mode, *, pins: Path | None = None, connections: int = LIMITS["MAX_CONNECTIONS"]
-    ) -> FastPath:
-        """Load the programs. pins: a folder of a bpf file system; connections: entries of each family.
+    def open(cls, mode: Mode, *, pins: Path | None = None, connections: int = 0) -> FastPath:
+        """Load the programs. pins: a folder of a bpf file system.
 
+        connections: entries of each family, two for one with NAT, whose memory is taken at once; 0: by that of the host.
         Maps that are pinned there already are taken over with all that they hold. Raises FastPathUnavailable.
         """
         path = build.program(f"pyvs_{mode}")
         jiffies = Jiffies.read()
-        loaded = LoadedObject(path, pins=pins, sizes=dict.fromkeys(CONNECTIONS, connections))
+        loaded = LoadedObject(
+            path, pins=pins, sizes=dict.fromkeys(CONNECTIONS, connections or entries_for_memory())
+        )
         fast = cls(mode, loaded, jiffies)
         if not fast.settings.at(0)["hop_age"]:
             fast.configure(
@@ -183,15 +195,13 @@ class FastPath:
         """All connections, while they change."""
         servers = self._servers()
         for table in (self.conns4, self.conns6):
-            replies: dict[bytes, tuple[int, int]] = {}
             for key, value in table.items():
                 conn = from_entry(key, value, servers)
                 if conn is not None:
-                    yield self._complete(conn, replies)  # type: ignore[misc]
+                    self._complete(conn)
+                    yield conn
 
-    def _complete(
-        self, conn: OffloadedConnection | None, known: dict[bytes, tuple[int, int]] | None = None
-    ) -> OffloadedConnection | None:
+    def _complete(self, conn: OffloadedConnection | None) -> OffloadedConnection | None:
         """With the later of both directions' times."""
         if conn is None or conn.single:
             return conn
@@ -227,3 +237,10 @@ class FastPath:
         """What the program makes of a frame that came in by a device. Raises OSError."""
         run = run_tc if self.mode == "tc" else run_xdp
         return run(self.program, frame, ifindex, **options)
+
+
+def entries_for_memory() -> int:
+    """Entries of a connection table that take about a 64th of this host's memory: a power of two."""
+    share = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 64
+    entries = 1 << (share // ENTRY_BYTES).bit_length() - 1
+    return min(max(entries, LEAST_ENTRIES), LIMITS["MAX_CONNECTIONS"])

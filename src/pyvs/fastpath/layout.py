@@ -7,7 +7,7 @@ against the type information of the compiled programs. Numbers are the host's, w
 from __future__ import annotations
 
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class Field(NamedTuple):
@@ -15,7 +15,7 @@ class Field(NamedTuple):
 
     name: str
     type: str
-    count: int = 1
+    many: int = 1
 
 
 _CODES: Final = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "s32": "i", "be16": "s", "be32": "s"}
@@ -41,16 +41,18 @@ class Layout:
         self.struct = Struct("=" + "".join(_code(leaf) for leaf in self.leaves))
         self.size = self.struct.size
         self.names = tuple(leaf.name for leaf in self.leaves)
-        self._empty = dict(zip(self.names, self.struct.unpack(bytes(self.size)), strict=False))
+        self._empty: dict[str, Any] = dict(
+            zip(self.names, self.struct.unpack(bytes(self.size)), strict=False)
+        )
         self._spread = any(_is_array(leaf) for leaf in self.leaves)
 
-    def pack(self, **values: int | bytes | tuple[int, ...]) -> bytes:
+    def pack(self, **values: Any) -> bytes:
         """The bytes of a structure; what is not given is zero. Raises KeyError for an unknown field."""
-        known = dict(self._empty)
+        known: dict[str, Any] = dict(self._empty)
         for name, value in values.items():
             if name not in known:
                 raise KeyError(f"{self.name} has no field {name}")
-            known[name] = value  # type: ignore[assignment]
+            known[name] = value
         if not self._spread:
             return self.struct.pack(*known.values())
         parts: list[object] = []
@@ -58,22 +60,22 @@ class Layout:
             value = values.get(leaf.name)
             if _is_array(leaf):
                 given = tuple(value) if isinstance(value, tuple) else ()
-                parts += [*given, *(0,) * (leaf.count - len(given))]
+                parts += [*given, *(0,) * (leaf.many - len(given))]
             else:
                 parts.append(known[leaf.name])
         return self.struct.pack(*parts)
 
-    def unpack(self, data: bytes) -> dict[str, int | bytes | tuple[int, ...]]:
+    def unpack(self, data: bytes) -> dict[str, Any]:
         """The fields of a structure."""
         flat = self.struct.unpack_from(data)
         if not self._spread:
             return dict(zip(self.names, flat, strict=True))
-        values: dict[str, int | bytes | tuple[int, ...]] = {}
+        values: dict[str, Any] = {}
         at = 0
         for leaf in self.leaves:
             if _is_array(leaf):
-                values[leaf.name] = flat[at : at + leaf.count]
-                at += leaf.count
+                values[leaf.name] = flat[at : at + leaf.many]
+                at += leaf.many
             else:
                 values[leaf.name] = flat[at]
                 at += 1
@@ -85,7 +87,7 @@ class Layout:
         for leaf in self.leaves:
             if leaf.name == name:
                 return at
-            at += _SIZES[leaf.type] * leaf.count
+            at += _SIZES[leaf.type] * leaf.many
         raise KeyError(f"{self.name} has no field {name}")
 
     def c_text(self) -> str:
@@ -95,19 +97,19 @@ class Layout:
             if isinstance(field, Layout):
                 lines.append(f"    struct {field.name} {field.name};")
             else:
-                many = f"[{field.count}]" if field.count > 1 else ""
+                many = f"[{field.many}]" if field.many > 1 else ""
                 lines.append(f"    {_C_TYPES[field.type]} {field.name}{many};")
         return "\n".join([*lines, "};"])
 
 
 def _is_array(leaf: Field) -> bool:
-    return leaf.count > 1 and leaf.type not in _BYTES
+    return leaf.many > 1 and leaf.type not in _BYTES
 
 
 def _code(leaf: Field) -> str:
-    if leaf.type in _BYTES and (leaf.count > 1 or leaf.type != "u8"):
-        return f"{_SIZES[leaf.type] * leaf.count}s"
-    return _CODES[leaf.type] * leaf.count
+    if leaf.type in _BYTES and (leaf.many > 1 or leaf.type != "u8"):
+        return f"{_SIZES[leaf.type] * leaf.many}s"
+    return _CODES[leaf.type] * leaf.many
 
 
 def _key(name: str, size: int) -> Layout:

@@ -123,7 +123,7 @@ class ArrayMap(BpfMap):
         value = self.get(index.to_bytes(4, "little" if _LITTLE else "big"))
         if value is None:
             raise IndexError(index)
-        return self.values.unpack(value)  # type: ignore[return-value]
+        return self.values.unpack(value)
 
     def set(self, index: int, value: bytes) -> None:
         """Replace an element. Raises OSError."""
@@ -160,7 +160,7 @@ class PerCpuArray(ArrayMap):
         for processor in range(self.processors):
             part = self.values.unpack(raw[processor * self._each : processor * self._each + self.values.size])
             for name, value in part.items():
-                total[name] += int(value)  # type: ignore[arg-type]
+                total[name] += int(value)
         return total
 
 

@@ -36,6 +36,10 @@ class DestinationHashing(Scheduler):
 
     added = removed = _changed
 
+    def slots(self) -> list[Destination]:
+        """The table, empty without servers."""
+        return self._slots
+
     def pick(self, request: Request) -> Destination | None:
         """Kernel: `ip_vs_dh_schedule`."""
         if not self._slots:

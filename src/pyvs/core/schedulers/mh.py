@@ -100,12 +100,16 @@ class MaglevHashing(Scheduler):
             self._orders[destination] = order
         return order
 
-    def pick(self, request: Request) -> Destination | None:
-        """Kernel: `ip_vs_mh_schedule`."""
+    def slots(self) -> list[Destination]:
+        """The table, empty without servers that take any."""
         if self._stale:
             self._populate()
             self._stale = False
-        slots = self._slots
+        return self._slots
+
+    def pick(self, request: Request) -> Destination | None:
+        """Kernel: `ip_vs_mh_schedule`."""
+        slots = self.slots()
         if not slots:
             return None
         flags = self.service.flags

@@ -30,6 +30,14 @@ class RoundRobin(Scheduler):
                 return destination
         return None
 
+    def standing(self) -> tuple[int, ...]:
+        """Where it stands: what `stand` takes."""
+        return (self._position,)
+
+    def stand(self, standing: tuple[int, ...]) -> None:
+        """Go on from where one of its kind, for the same list, stood."""
+        (self._position,) = standing
+
     def added(self, destination: Destination) -> None:
         """The list grew at its head: what was picked last stands one further on."""
         if self._position >= 0:

@@ -43,6 +43,10 @@ class SourceHashing(Scheduler):
 
     added = removed = updated = _changed
 
+    def slots(self) -> list[Destination]:
+        """The table, empty without servers."""
+        return self._slots
+
     def pick(self, request: Request) -> Destination | None:
         """Kernel: `ip_vs_sh_schedule`."""
         if not self._slots:

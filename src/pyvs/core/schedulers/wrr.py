@@ -43,6 +43,14 @@ class WeightedRoundRobin(Scheduler):
 
     added = removed = updated = _changed
 
+    def standing(self) -> tuple[int, ...]:
+        """Where it stands: what `stand` takes."""
+        return self._position, self._level
+
+    def stand(self, standing: tuple[int, ...]) -> None:
+        """Go on from where one of its kind, for the same list, stood."""
+        self._position, self._level = standing
+
     def pick(self, request: Request) -> Destination | None:
         """Stops when all were asked at the lowest level. Kernel: `ip_vs_wrr_schedule`."""
         if self._highest == 0:

@@ -1,5 +1,6 @@
 // A packet of no connection: may it begin one, with which server?
 #pragma once
+#include "entry.h"
 #include "select.h"
 #include "send.h"
 
@@ -18,44 +19,131 @@ static __always_inline bool insert(const void *key, const void *conn, bool six, 
     return !(six ? bpf_map_update_elem(&conns6, key, conn, flags) : bpf_map_update_elem(&conns4, key, conn, flags));
 }
 
-// Both entries of a connection, from the client's key and its server.
-static __always_inline bool insert_both(const void *key, struct conn *in, const struct dest *dest, bool six) {
-    if (six) {
-        const struct key6 *k = key;
-        struct conn6 *c = (void *)in;
-        struct key6 back = {.sport = in->port, .dport = k->sport, .protocol = k->protocol};
-        struct conn6 out = {};
-        __builtin_memcpy(back.saddr, dest->addr, 16);
-        __builtin_memcpy(back.daddr, k->saddr, 16);
-        __builtin_memcpy(out.addr, k->daddr, 16);
-        out.seen = in->seen;
-        out.timeout = in->timeout;
-        out.status = (in->status & ~(__u32)STATUS_INACTIVE) | STATUS_REPLY;
-        out.dest = in->dest;
-        out.port = k->dport;
-        out.addr_check = ~in->addr_check;
-        out.check = ~in->check;
-        return insert(&back, &out, true, BPF_ANY) && insert(key, c, true, BPF_ANY);
-    }
-    const struct key4 *k = key;
-    struct conn4 *c = (void *)in;
-    struct key4 back = {.sport = in->port, .dport = k->sport, .protocol = k->protocol};
+// What a client's entry says of a connection with NAT, and the entry of the server's packets.
+static __always_inline bool insert_reply4(const struct key4 *key, struct conn4 *in, const struct dest *dest) {
+    struct key4 back = {.saddr = dest->addr[0], .daddr = key->saddr, .sport = in->port, .dport = key->sport};
     struct conn4 out = {};
-    back.saddr = dest->addr[0];
-    back.daddr = k->saddr;
-    out.addr = k->daddr;
+    back.protocol = key->protocol;
+    in->addr = dest->addr[0];
+    in->addr_check = delta(&key->daddr, dest->addr, 4);
+    in->check = fold((__u32)in->addr_check + delta(&key->dport, &in->port, 2));
     out.seen = in->seen;
     out.timeout = in->timeout;
     out.status = (in->status & ~(__u32)STATUS_INACTIVE) | STATUS_REPLY;
     out.dest = in->dest;
-    out.port = k->dport;
-    out.addr_check = delta(dest->addr, &k->daddr, 4);
-    out.check = fold((__u32)out.addr_check + delta(&in->port, &k->dport, 2));
-    return insert(&back, &out, false, BPF_ANY) && insert(key, c, false, BPF_ANY);
+    out.addr = key->daddr;
+    out.port = key->dport;
+    out.addr_check = delta(dest->addr, &key->daddr, 4);
+    out.check = fold((__u32)out.addr_check + delta(&in->port, &key->dport, 2));
+    return insert(&back, &out, false, BPF_ANY);
 }
 
-// Schedule a new connection and send its first packet. `old` is the server of the one that it takes the place of.
-static __always_inline int begin(ctx_t *ctx, struct frame *f, const void *key, __u32 row, struct dest *old,
-                                 bool old_active, bool six) {
-    return miss(MISS_NO_SERVICE, UP);
+static __always_inline bool insert_reply6(const struct key6 *key, struct conn6 *in, const struct dest *dest) {
+    struct key6 back = {.sport = in->port, .dport = key->sport, .protocol = key->protocol};
+    struct conn6 out = {};
+    __builtin_memcpy(back.saddr, dest->addr, 16);
+    __builtin_memcpy(back.daddr, key->saddr, 16);
+    __builtin_memcpy(in->addr, dest->addr, 16);
+    in->addr_check = delta(key->daddr, dest->addr, 16);
+    in->check = fold((__u32)in->addr_check + delta(&key->dport, &in->port, 2));
+    out.seen = in->seen;
+    out.timeout = in->timeout;
+    out.status = (in->status & ~(__u32)STATUS_INACTIVE) | STATUS_REPLY;
+    out.dest = in->dest;
+    __builtin_memcpy(out.addr, key->daddr, 16);
+    out.port = key->dport;
+    out.addr_check = delta(dest->addr, key->daddr, 16);
+    out.check = fold((__u32)out.addr_check + delta(&in->port, &key->dport, 2));
+    return insert(&back, &out, true, BPF_ANY);
+}
+
+static __always_inline struct service *service_of(const void *key, bool six) {
+    struct service_key wanted = {};
+    if (six) {
+        const struct key6 *k = key;
+        __builtin_memcpy(wanted.addr, k->daddr, 16);
+        wanted.port = k->dport;
+        wanted.protocol = k->protocol;
+        wanted.af = AF_INET6;
+    } else {
+        const struct key4 *k = key;
+        wanted.addr[0] = k->daddr;
+        wanted.port = k->dport;
+        wanted.protocol = k->protocol;
+        wanted.af = AF_INET;
+    }
+    return bpf_map_lookup_elem(&services, &wanted);
+}
+
+// Schedule a new connection and send its first packet.
+static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key, __u32 row, bool six) {
+    if (f->protocol == IPPROTO_TCP && (f->flags & FLAG_RST || !(f->flags & FLAG_SYN || settings.sloppy_tcp)))
+        return miss(MISS_NOT_AN_OPENER, UP);
+    struct service *service = service_of(key, six);
+    if (!service)
+        return miss(MISS_NO_SERVICE, UP);
+    __be16 sport = six ? ((const struct key6 *)key)->sport : ((const struct key4 *)key)->sport;
+    __be16 vport = six ? ((const struct key6 *)key)->dport : ((const struct key4 *)key)->dport;
+    if (!settings.new || service->selector == SELECT_NONE || sport == bpf_htons(FTP_DATA_PORT))
+        return miss(MISS_NOT_HERE, UP);
+#ifndef PYVS_XDP
+    if (ctx->mark)
+        return miss(MISS_MARKED, UP);
+#endif
+    if (to_drop())
+        return miss(MISS_DROP_PACKET, DROP);
+    __u32 cursor = service->cursor, number;
+    if (six) {
+        const struct key6 *k = key;
+        number = choose(service, k->saddr, k->daddr, sport, true, &cursor);
+    } else {
+        const struct key4 *k = key;
+        number = choose(service, &k->saddr, &k->daddr, sport, false, &cursor);
+    }
+    struct dest *dest = dest_at(number);
+    if (!dest)
+        return miss(MISS_NO_SERVER, UP);
+    __u32 method = dest->method & 7;
+    struct conn6 new_ = {};  // as long as either family's
+    struct conn *conn = (void *)&new_;
+    conn->status = method << 16;
+    if (method != FORWARD_MASQ)
+        conn->status |= STATUS_SINGLE | STATUS_INPUT_ONLY;
+    int why = refuses(f, conn->status, six);
+    if (why)
+        return miss(why, UP);
+    if (stale(f, &dest->hop) && !reach(ctx, f, dest, key, six))
+        return miss(MISS_NO_HOP, UP);
+    if (f->longest > room(&dest->hop, dest, conn->status))
+        return miss(MISS_TOO_BIG, UP);
+    __u32 state = f->protocol == IPPROTO_TCP ? next_state(conn->status, row) : 0;
+    bool active = f->protocol == IPPROTO_TCP && TCP_ACTIVE >> state & 1;
+    conn->status |= state | (active ? 0 : STATUS_INACTIVE);
+    conn->seen = f->now;
+    conn->timeout = timeout_of(f->protocol, state);
+    conn->packets = 1;
+    conn->dest = number;
+    conn->port = dest->port ? dest->port : vport;
+    bool whole = true;
+    if (method == FORWARD_MASQ)
+        whole = six ? insert_reply6(key, (void *)&new_, dest) : insert_reply4(key, (void *)&new_, dest);
+    if (!whole || !insert(key, &new_, six, BPF_ANY))
+        return miss(MISS_TABLE_FULL, DROP);
+    service->cursor = cursor;
+    bound(dest, active);
+    count_in(number, f->length, true);
+    return send(ctx, f, conn, address(conn), dest, &dest->hop);
+}
+
+// The server of a connection that was over, whose place a new one takes.
+struct old {
+    struct dest *dest;
+    bool active, anew;
+};
+
+static __always_inline int begin(ctx_t *ctx, struct frame *f, const void *key, const struct old *old, bool six) {
+    int verdict = schedule(ctx, f, key, f->protocol == IPPROTO_TCP ? row_of(f->flags) : 0, six);
+    if (old->dest)
+        unbound(old->dest, old->active);  // not before: what was over still counted when the new one was scheduled
+    return verdict;
 }

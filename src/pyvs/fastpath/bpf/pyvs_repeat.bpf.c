@@ -9,7 +9,8 @@ struct course {
 };
 
 MAP(courses, BPF_MAP_TYPE_ARRAY, 1, __u32, struct course, 0);
-MAP(tested, BPF_MAP_TYPE_PROG_ARRAY, 1, __u32, __u32, 0);
+MAP(tested_xdp, BPF_MAP_TYPE_PROG_ARRAY, 1, __u32, __u32, 0);
+MAP(tested_tc, BPF_MAP_TYPE_PROG_ARRAY, 1, __u32, __u32, 0);
 
 static __always_inline bool put(void *data, void *end, struct course *course) {
     __u64 *words = data;
@@ -36,7 +37,7 @@ SEC("xdp") int repeat_xdp(struct xdp_md *ctx) {
         return XDP_ABORTED;
     if (!put((void *)(long)ctx->data, (void *)(long)ctx->data_end, course))
         return XDP_ABORTED;
-    bpf_tail_call(ctx, &tested, 0);
+    bpf_tail_call(ctx, &tested_xdp, 0);
     return XDP_ABORTED;
 }
 
@@ -45,7 +46,7 @@ SEC("tc") int repeat_tc(struct __sk_buff *skb) {
     struct course *course = bpf_map_lookup_elem(&courses, &zero);
     if (!course || !put((void *)(long)skb->data, (void *)(long)skb->data_end, course))
         return TC_ACT_SHOT;
-    bpf_tail_call(skb, &tested, 0);
+    bpf_tail_call(skb, &tested_tc, 0);
     return TC_ACT_SHOT;
 }
 

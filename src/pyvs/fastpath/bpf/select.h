@@ -16,22 +16,30 @@ static __always_inline struct dest *dest_at(__u32 number) { return bpf_map_looku
 
 // ---- cursor: rr, wrr -------------------------------------------------------
 
+struct round {
+    __u32 base, size, at, found;
+};
+
+static long ask(__u32 turn, void *context) {
+    struct round *r = context;
+    if (r->at >= r->size)
+        r->at = 0;
+    __u32 place = r->base + r->at;
+    r->at++;
+    __u32 *number = bpf_map_lookup_elem(&slots, &place);
+    struct dest *dest = number ? dest_at(*number) : 0;
+    if (!dest || !able(dest))
+        return 0;
+    r->found = *number;
+    return 1;
+}
+
 static __always_inline __u32 by_cursor(struct service *service, __u32 *cursor) {
-    __u32 size = service->size, at = service->cursor;
-    for (int tries = 0; tries < CURSOR_MOST; tries++) {
-        if (tries >= size)
-            break;
-        if (at >= size)
-            at = 0;
-        __u32 number = slot(service, at);
-        at++;
-        struct dest *dest = dest_at(number);
-        if (dest && able(dest)) {
-            *cursor = at;
-            return number;
-        }
-    }
-    return NOBODY;
+    struct round r = {service->base, service->size, service->cursor, NOBODY};
+    if (r.size && !ask(0, &r))
+        bpf_loop(r.size < CURSOR_MOST ? r.size - 1 : CURSOR_MOST, ask, &r, 0);
+    *cursor = r.at;
+    return r.found;
 }
 
 // ---- hash: sh, dh, mh ------------------------------------------------------

@@ -1,34 +1,13 @@
 // The walk of a packet: key, connection, state, next hop, then new bytes. Up to the last step nothing is changed.
 #pragma once
-#include "entry.h"
-#include "nat.h"
-#include "select.h"
-
-static __always_inline void count_in(__u32 number, __u32 length, bool new_) {
-    struct stats *s = bpf_map_lookup_elem(&stats, &number);
-    if (!s)
-        return;
-    s->inpkts++;
-    s->inbytes += length;
-    if (new_)
-        s->conns++;
-}
-
-static __always_inline void count_out(__u32 number, __u32 length) {
-    struct stats *s = bpf_map_lookup_elem(&stats, &number);
-    if (!s)
-        return;
-    s->outpkts++;
-    s->outbytes += length;
-}
-
 #include "new.h"
 
 enum { GO_ON = -1 };
 
-// A packet of a known connection that may change it: its state, its life, its owner. GO_ON: it is to be sent.
+// A packet of a known connection that may change it: its state, its life, its owner. GO_ON: it is to be sent. If
+// `old->anew` then the connection is over and the packet is to be scheduled.
 static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key, struct conn *conn, struct dest *dest,
-                                   __u32 row, bool six) {
+                                   __u32 row, bool six, struct old *old) {
     union any_key other = {};
     bool reply = conn->status & STATUS_REPLY, single = conn->status & STATUS_SINGLE;
     struct conn *partner = 0, *truth = conn;
@@ -64,13 +43,15 @@ static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key,
             again = true;
         }
         if (again) {
-            bool active = !(truth->status & STATUS_INACTIVE);
+            old->dest = dest;
+            old->active = !(truth->status & STATUS_INACTIVE);
             end_connection(key, &other, single, six);
             if (over) {
-                unbound(dest, active);
-                return begin(ctx, f, key, row, 0, false, six);
+                unbound(dest, old->active);
+                old->dest = 0;
             }
-            return begin(ctx, f, key, row, dest, active, six);
+            old->anew = true;
+            return UP;
         }
     }
     if (f->protocol == IPPROTO_TCP) {
@@ -86,7 +67,8 @@ static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key,
     return GO_ON;
 }
 
-static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, struct conn *conn, bool six) {
+static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, struct conn *conn, bool six,
+                                 struct old *old) {
     struct dest *dest = dest_at(conn->dest);
     if (!dest)
         return miss(MISS_ODD, UP);
@@ -102,7 +84,7 @@ static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, s
         return miss(MISS_TOO_BIG, UP);
     bool changes = f->protocol == IPPROTO_TCP && next_state(status, row) != state_of(status);
     if (changes || expired(f, conn) || (!reply && (f->flags & FLAG_SYN || !(dest->flags & DEST_AVAILABLE)))) {
-        int verdict = unusual(ctx, f, key, conn, dest, row, six);
+        int verdict = unusual(ctx, f, key, conn, dest, row, six, old);
         if (verdict != GO_ON)
             return verdict;
     } else {
@@ -143,9 +125,13 @@ static __always_inline int serve4(ctx_t *ctx, struct frame *f) {
     struct key4 key;
     key4_of(&key, ip, tcp);
     struct conn *conn = find(&key, false);
-    if (conn)
-        return known(ctx, f, &key, conn, false);
-    return begin(ctx, f, &key, f->protocol == IPPROTO_TCP ? row_of(f->flags) : 0, 0, false, false);
+    struct old old = {};
+    if (conn) {
+        int verdict = known(ctx, f, &key, conn, false, &old);
+        if (!old.anew)
+            return verdict;
+    }
+    return begin(ctx, f, &key, &old, false);
 }
 
 static __always_inline int serve6(ctx_t *ctx, struct frame *f) {
@@ -168,9 +154,13 @@ static __always_inline int serve6(ctx_t *ctx, struct frame *f) {
     struct key6 key;
     key6_of(&key, ip, tcp);
     struct conn *conn = find(&key, true);
-    if (conn)
-        return known(ctx, f, &key, conn, true);
-    return begin(ctx, f, &key, f->protocol == IPPROTO_TCP ? row_of(f->flags) : 0, 0, false, true);
+    struct old old = {};
+    if (conn) {
+        int verdict = known(ctx, f, &key, conn, true, &old);
+        if (!old.anew)
+            return verdict;
+    }
+    return begin(ctx, f, &key, &old, true);
 }
 
 static __always_inline int serve(ctx_t *ctx) {
