@@ -5,7 +5,7 @@ METHOD ?=
 FAMILY ?=
 ARGS ?=
 
-.PHONY: help demo setup setup-test test lint bench clean
+.PHONY: help demo setup setup-test test lint bench docs clean
 
 help:
 	@echo "make demo     balance real HTTP requests by NAT, direct routing and tunnel, IPv4 and IPv6"
@@ -14,6 +14,7 @@ help:
 	@echo "make bench    all benchmarks; figures go to bench/results.json"
 	@echo "make setup    only the set-up that all of these do by themselves"
 	@echo "make lint     the checks without the tests"
+	@echo "make docs     write the pages, manuals and completions that follow from tables of the code"
 	@echo "make clean    remove $(VENV) and caches"
 
 setup:
@@ -37,6 +38,9 @@ lint: setup-test
 
 bench: setup
 	@$(VENV)/bin/python bench/run.py $(ARGS)
+
+docs: setup
+	@$(VENV)/bin/python tools/make_docs.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
