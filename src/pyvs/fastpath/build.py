@@ -22,7 +22,7 @@ HERE: Final = Path(__file__).resolve().parent
 SOURCES: Final = HERE / "bpf"
 SHIPPED: Final = HERE / "objects"
 
-PROGRAMS: Final = ("pyvs_tc", "pyvs_xdp", "pyvs_sweep", "pyvs_repeat")
+PROGRAMS: Final = ("pyvs_tc", "pyvs_xdp", "pyvs_sweep", "pyvs_change", "pyvs_repeat")
 """Object files, each from `bpf/NAME.bpf.c`."""
 
 

@@ -233,6 +233,31 @@ STATS: Final = Layout(
     Field("outbytes", "u64"),
 )
 
+OWNER: Final = Layout(
+    "owner",
+    Field("vaddr", "be32", 4),
+    Field("fwmark", "u32"),
+    Field("vport", "be16"),
+    Field("protocol", "u8"),
+    Field("af", "u8"),
+    STATS,
+)
+"""Whose a destination is: the service, so that another daemon finds it again. af 0: nobody's. The counters are the
+engine's share: of packets that went up."""
+
+CHANGE: Final = Layout(
+    "change",
+    Field("head", "u8", 16),
+    Field("number", "u32"),
+    Field("set", "u32"),
+    Field("active", "s32"),
+    Field("inactive", "s32"),
+    DEST,
+)
+"""What is to become of a destination, as a frame for the program `pyvs_change`. head: in the place of Ethernet's;
+set: 1 to take what an administrator says from the destination that follows, 2 to take its next hop too; active and
+inactive are added to what is there."""
+
 OWN_MAC: Final = Layout("own_mac", Field("mac", "be16", 3), Field("attached", "u8"), Field("pad", "u8"))
 
 SETTINGS: Final = Layout(
@@ -260,7 +285,8 @@ SETTINGS: Final = Layout(
 in jiffies; generation: grows with every change of routes or neighbours; new: schedule new connections."""
 
 LAYOUTS: Final = (
-    KEY4, KEY6, HOP, CONN, CONN4, CONN6, DEST, SERVICE_KEY, SERVICE, TEMPLATE_KEY, TEMPLATE, STATS, OWN_MAC, SETTINGS,
+    KEY4, KEY6, HOP, CONN, CONN4, CONN6, DEST, SERVICE_KEY, SERVICE, TEMPLATE_KEY, TEMPLATE, STATS, OWNER, CHANGE,
+    OWN_MAC, SETTINGS,
 )  # fmt: skip
 
 VERSION: Final = 1

@@ -1,0 +1,43 @@
+// A destination as an administrator wants it, and connections that come from or go to the engine: its counts change
+// under the programs' feet, so they are added to here, never overwritten. Called by test run, with a frame of ours.
+#include "states.h"
+
+enum { SET = 1, SET_HOP = 2 };
+
+MAP(owners, BPF_MAP_TYPE_ARRAY, MAX_DESTS, __u32, struct owner, 0);
+
+SEC("tc") int pyvs_change(struct __sk_buff *skb) {
+    struct change *change = (void *)(long)skb->data;
+    if ((void *)(change + 1) > (void *)(long)skb->data_end)
+        return 1;
+    __u32 number = change->number, zero = 0;
+    struct dest *dest = bpf_map_lookup_elem(&dests, &number), *wanted = &change->dest;
+    if (!dest || !bpf_map_lookup_elem(&owners, &zero))
+        return 1;
+    if (change->set & SET) {
+        dest->weight = wanted->weight;
+        dest->persistent = wanted->persistent;
+        dest->u_threshold = wanted->u_threshold;
+        dest->l_threshold = wanted->l_threshold;
+        dest->port = wanted->port;
+        dest->tun_port = wanted->tun_port;
+        dest->af = wanted->af;
+        dest->method = wanted->method;
+        dest->tun_type = wanted->tun_type;
+        dest->tun_flags = wanted->tun_flags;
+        for (int i = 0; i < 4; i++) {
+            dest->addr[i] = wanted->addr[i];
+            dest->source[i] = wanted->source[i];
+        }
+        if (change->set & SET_HOP)
+            dest->hop = wanted->hop;
+        dest->flags = wanted->flags;
+    }
+    if (change->active)
+        __sync_fetch_and_add(&dest->active, change->active);
+    if (change->inactive)
+        __sync_fetch_and_add(&dest->inactive, change->inactive);
+    return 0;
+}
+
+char _license[] SEC("license") = "GPL";
