@@ -105,6 +105,21 @@ def put_into_trash(ns: Namespace, service: Service, destination: Destination) ->
         ns.expire_nodest_at = ns.now + TICK
 
 
+def rule(destination: Destination) -> DestSpec:
+    """What makes it anew: as in `view`, but the weight of a server that drains is the one that it gets back."""
+    drain = destination.drain
+    return DestSpec(
+        DestKey(destination.addr, destination.port, destination.af),
+        forward=destination.conn_flags & FWD_MASK,
+        weight=destination.weight if drain is None else drain.weight,
+        u_threshold=destination.u_threshold,
+        l_threshold=destination.l_threshold,
+        tun_type=destination.tun_type,
+        tun_port=destination.tun_port,
+        tun_flags=destination.tun_flags,
+    )
+
+
 def view(destination: Destination) -> DestView:
     """What GET_DEST answers of it. Kernel: `ip_vs_genl_fill_dest`."""
     return DestView(

@@ -127,6 +127,18 @@ def each(ns: Namespace) -> Iterator[ServiceView]:
             yield view(service)
 
 
+def rule(service: Service) -> ServiceSpec:
+    """What makes it anew."""
+    return ServiceSpec(
+        ServiceKey(service.af, service.protocol, service.addr, service.port, service.fwmark),
+        scheduler=service.scheduler_name,
+        flags=service.flags & ~int(ServiceFlag.HASHED),
+        timeout=service.timeout,
+        netmask=service.netmask,
+        pe="" if service.pe is None else service.pe.name,
+    )
+
+
 def view(service: Service) -> ServiceView:
     """What GET_SERVICE answers of it. Kernel: `ip_vs_genl_fill_service`."""
     return ServiceView(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyvs.core.control import config, daemons, destinations, services
+from pyvs.core.control.native import NativeControl
 from pyvs.core.control.specs import (
     DaemonSpec,
     DestKey,
@@ -26,7 +27,7 @@ from pyvs.core.masquerade.requests import Request, perform
 from pyvs.core.namespace import Namespace
 
 
-class Control:
+class Control(NativeControl):
     """The verbs of one namespace."""
 
     def __init__(self, ns: Namespace) -> None:

@@ -61,7 +61,7 @@ def note(conn: Connection, data: bytes, header: Header, direction: int) -> None:
     watch = conn.watch
     if watch is None:
         watch = conn.watch = Watch()
-    seq, ack, flags, following = _numbers(data, header)
+    _, ack, flags, following = _numbers(data, header)
     if direction == Direction.INPUT:
         watch.client_next = _later(watch.client_next, following, flags)
         if flags & ACK:
