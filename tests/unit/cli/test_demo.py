@@ -67,7 +67,9 @@ def test_a_terminal_gets_the_table_and_no_escape_is_left_open() -> None:
     text = file.getvalue()
     for words in ("Direct routing, IPv6: TCP [2001:db8::80]:80", "2001:db8::a0a0", "pages/s", "66.7 %"):
         assert words in text
-    assert re.search(r"server1 +2001:db8::a0a0 +1 +11 +22 +2 +44 +66\.7 %", text), "each figure is in its column"
+    assert re.search(r"server1 +2001:db8::a0a0 +1 +11 +22 +2 +44 +66\.7 %", text), (
+        "each figure is in its column"
+    )
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l"), "the cursor is back"
 
 

@@ -44,8 +44,7 @@ def test_a_changed_byte_spoils_the_sum(src: str, dst: str) -> None:
         assert wire.sums_right(data)
         assert not wire.sums_right(data[:-1] + bytes([data[-1] ^ 1]))
         assert (
-            not wire.sums_right(data[:12] + bytes([data[12] ^ 1]) + data[13:])
-            or parse(data).protocol == 132
+            not wire.sums_right(data[:12] + bytes([data[12] ^ 1]) + data[13:]) or parse(data).protocol == 132
         )
 
 

@@ -52,7 +52,7 @@ class Sctp(Protocol):
     def transition(self, conn: Connection, direction: Direction, data: bytes, header: Header) -> None:
         """Kernel: `set_sctp_state`.
 
-        Differs: the first chunk is looked for behind IPv6 extension headers, by the kernel 40 bytes from the start.
+        Differs (`states_ignore_ipv6_extensions`): the kernel looks for the first chunk 40 bytes from the start in IPv6.
         """
         at = header.offset
         if header.af == Family.INET6 and self.ns.differences.states_ignore_ipv6_extensions:
