@@ -191,6 +191,10 @@ class Client:
             raise ControlError(problem.errno, f"the director's answer: {problem}") from None
 
     def _request(self, command: Command, flags: int, attributes: bytes) -> list[Message]:
+        return self._exchange(self._family_id(), flags, generic(command, attributes))
+
+    def _family_id(self) -> int:
+        """The family's number, asked for at first."""
         if not self._family:
             asked = generic(CtrlCommand.GETFAMILY, encode(CTRL, {"family_name": FAMILY_NAME}))
             answers = self._exchange(MessageType.CTRL, Flag.ACK, asked)
@@ -198,7 +202,7 @@ class Client:
             if not family:
                 raise ControlError(Errno.ENOENT, f"the director doesn't know the family {FAMILY_NAME}")
             self._family = family
-        return self._exchange(self._family, flags, generic(command, attributes))
+        return self._family
 
     def _exchange(self, kind: int, flags: int, payload: bytes) -> list[Message]:
         """Send a request and collect its answers up to the acknowledgement or the end of the dump."""

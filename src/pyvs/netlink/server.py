@@ -51,7 +51,10 @@ from pyvs.netlink.codec import (
     messages,
     nests,
 )
+from pyvs.netlink.native import DUMPS as DUMPS_OF_OURS
+from pyvs.netlink.native import NATIVE, Native, NativeCommand, NativeVerbs
 
+NATIVE_COMMANDS: Final = frozenset(NativeCommand)
 FAMILY_ID: Final = 0x4956
 """Ours to choose: whoever wants to speak to us asks for it by GETFAMILY. Above all that the kernel ever gives to a
 family (1023), so that a program that speaks to several families is not misunderstood."""
@@ -59,7 +62,7 @@ PAGE: Final = 3776
 """What the kernel puts into one datagram of a dump. Kernel: `NLMSG_GOODSIZE`."""
 
 
-class Verbs(Protocol):
+class Verbs(NativeVerbs, Protocol):
     """What the server needs of `pyvs.core.control.Control`."""
 
     def new_service(self, spec: ServiceSpec, now: float) -> None: ...  # noqa: D102
@@ -215,6 +218,7 @@ class Server:
     def __init__(self, control: Verbs, *, family_id: int = FAMILY_ID) -> None:
         self.control = control
         self.family_id = family_id
+        self._native = Native(control)
 
     def serve(
         self, request: bytes, *, portid: int, admin: bool, now: float, extack: bool = False
@@ -255,6 +259,8 @@ class Server:
         if message.type == MessageType.CTRL:
             return (yield from self._family(message, portid))
         command = message.command
+        if command in NATIVE_COMMANDS:
+            return (yield from self._own(message, NativeCommand(command), portid, admin, now))
         dump = message.flags & Flag.DUMP == Flag.DUMP
         how = OPERATIONS[Command(command)] if command in OPERATIONS else OpFlag(0)
         if not how & (OpFlag.DUMP | OpFlag.DO):
@@ -271,6 +277,24 @@ class Server:
         if answer is not None:
             yield self._answer(message, answer, portid, 0).encode()
         return False
+
+    def _own(
+        self, message: Message, command: NativeCommand, portid: int, admin: bool, now: float
+    ) -> Generator[bytes, None, bool]:
+        """A command that the kernel never had; an empty datagram lets others have their turn."""
+        if not admin:
+            raise ControlError(Errno.EPERM, "this needs the right to administer the network")
+        dump = command in DUMPS_OF_OURS
+        for values in self._native.serve(command, decode(NATIVE, message.attributes), portid, now):
+            if values is None:
+                yield b""
+                continue
+            payload = generic(command, encode(NATIVE, values), FAMILY_VERSION)
+            flags = Flag.MULTI if dump else 0
+            yield Message(self.family_id, flags, message.seq, portid, payload).encode()
+        if dump:
+            yield done(message.seq, portid).encode()
+        return dump
 
     def _answer(self, request: Message, answer: Answer, portid: int, flags: int) -> Message:
         command, attributes = answer

@@ -14,6 +14,10 @@ class Transport(Protocol):
         """Send a datagram; its answers, a datagram each. Raises ControlError when the director is away."""
         ...
 
+    def stream(self, request: bytes) -> Iterator[bytes]:
+        """The same, each answer when it comes: for those that are long. Raises ControlError."""
+        ...
+
     def proc(self, name: str) -> str:
         """The text of /proc/net/NAME. Raises ControlError."""
         ...
@@ -55,6 +59,10 @@ class DirectTransport:
         return iter(
             self._server.serve(request, portid=self._portid, admin=True, now=self._clock(), extack=True)
         )
+
+    def stream(self, request: bytes) -> Iterator[bytes]:
+        """The same, each answer when it is made."""
+        return self._server.answers(request, portid=self._portid, admin=True, now=self._clock(), extack=True)
 
     def proc(self, name: str) -> str:
         """The text of /proc/net/NAME. Raises ControlError."""

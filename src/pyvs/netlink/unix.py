@@ -73,6 +73,21 @@ class UnixTransport:
         """Send a datagram; its answers, a datagram each. Raises ControlError when the director is away."""
         return iter([body for kind, body in self._ask(Kind.NETLINK, request) if kind == Kind.NETLINK])
 
+    def stream(self, request: bytes) -> Iterator[bytes]:
+        """The same, each answer when it comes; who does not read to the end is hung up on."""
+        ended = False
+        try:
+            for kind, body in self._answers(Kind.NETLINK, request):
+                if kind == Kind.NETLINK:
+                    yield body
+            ended = True
+        except ControlError:
+            ended = True
+            raise
+        finally:
+            if not ended:
+                self.close()
+
     def proc(self, name: str) -> str:
         """The text of /proc/net/NAME. Raises ControlError."""
         return self._text(Kind.PROC, name)
@@ -100,11 +115,13 @@ class UnixTransport:
 
     def _ask(self, kind: Kind, body: bytes) -> list[tuple[int, bytes]]:
         """Send a frame; the frames of its answer up to the end."""
+        return list(self._answers(kind, body))
+
+    def _answers(self, kind: Kind, body: bytes) -> Iterator[tuple[int, bytes]]:
         if len(body) >= LONGEST:
             raise ControlError(Errno.EMSGSIZE, f"the request has {len(body)} bytes: at most {LONGEST - 1}")
         self.connect()
         assert self._socket is not None
-        answers: list[tuple[int, bytes]] = []
         try:
             self._socket.send(frame(kind, body))
             while True:
@@ -114,8 +131,8 @@ class UnixTransport:
                 if data[0] == Kind.REFUSED:
                     raise read_refused(data[1:])
                 if data[0] == Kind.END:
-                    return answers
-                answers.append((data[0], data[1:]))
+                    return
+                yield data[0], data[1:]
         except TimeoutError:
             self.close()
             raise ControlError(
