@@ -39,6 +39,17 @@ class BpfMap:
             raise
         return room.raw
 
+    def take(self, key: bytes) -> bytes | None:
+        """The value, taken out of a hash map in one step, or None. Raises OSError."""
+        room = ctypes.create_string_buffer(self.size)
+        try:
+            call("bpf_map_lookup_and_delete_elem", self.descriptor, key, room)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                return None
+            raise
+        return room.raw
+
     def put(self, key: bytes, value: bytes, flags: int = ANY) -> None:
         """Set a value. Raises OSError: E2BIG when the map is full."""
         call("bpf_map_update_elem", self.descriptor, key, value, flags)
