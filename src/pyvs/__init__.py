@@ -10,7 +10,9 @@ The names here are the public ones; each is imported when it is first used. The 
 core        the virtual server itself. Pure: bytes and the time in, a verdict and commands out
 host        the host around an engine that has no kernel: routes, neighbours, own stack, marks
 datapath    how packets arrive and leave: memory, capture files, NFQUEUE; tracer, fault injector
+fastpath    what the engine decided, cached in the kernel by eBPF programs
 netlink     the generic-netlink family "IPVS": the one control language, both ends
+exec        programs that know only the kernel's IPVS, led to the director
 replay      captures through the engine, offline; one packet explained
 play        scenarios of the recordings' format, played in place of the kernel
 daemon      `pyvs run`: the process around an engine that has a kernel
