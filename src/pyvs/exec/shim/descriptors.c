@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "shim.h"
@@ -37,9 +38,17 @@ static void release(void)
 	pthread_mutex_unlock(&lock);
 }
 
+static int forks = 1;
+
+static void forked(void)
+{
+	forks++;
+	release();
+}
+
 __attribute__((constructor)) static void survive_fork(void)
 {
-	pthread_atfork(hold, release, release);
+	pthread_atfork(hold, forked, forked);
 }
 
 static uint64_t inode_of(int fd)
@@ -67,6 +76,8 @@ void descriptor_is(int fd, enum role role, uint32_t portid, const char *name)
 		return;
 	table[fd].inode = inode_of(fd);
 	table[fd].portid = portid;
+	table[fd].unanswered = 0;
+	table[fd].alone = forks;
 	snprintf(table[fd].name, sizeof table[fd].name, "%s", name);
 	table[fd].role = role;
 }
@@ -77,10 +88,12 @@ void descriptor_copy(int from, int to)
 
 	if (to < 0 || to >= MOST || from == to)
 		return;
-	if (known)
+	if (known) {
+		known->alone = 0;
 		table[to] = *known;
-	else
+	} else {
 		table[to].role = ROLE_NONE;
+	}
 }
 
 void descriptor_forget(int fd)
@@ -114,40 +127,134 @@ static void watch_again(int fd)
 }
 
 /*
+ * Connections that a program has closed, with nothing left to read on them, are kept for its next socket: a program
+ * such as ipvsadm opens one for every command.
+ */
+#define KEPT 4
+
+static struct kept {
+	int fd;
+	pid_t owner; /* a child must not speak on its parent's */
+	uint64_t inode;
+} kept[KEPT];
+
+static int take_kept(void)
+{
+	pid_t self = getpid();
+
+	for (int i = 0; i < KEPT; i++) {
+		int fd = kept[i].fd;
+		char one;
+
+		if (kept[i].owner != self)
+			continue;
+		kept[i].owner = 0;
+		if (inode_of(fd) != kept[i].inode)
+			continue; /* the program has closed what it did not open */
+		if (syscall(SYS_recvfrom, fd, &one, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) < 0 && errno == EAGAIN)
+			return fd;
+		syscall(SYS_close, fd);
+	}
+	return -1;
+}
+
+static void keep(int fd)
+{
+	struct descriptor *known = descriptor_of(fd);
+	char one;
+
+	if (!known || known->role != ROLE_DIRECTOR || known->unanswered || known->alone != forks)
+		return;
+	if (syscall(SYS_recvfrom, fd, &one, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) >= 0 || errno != EAGAIN)
+		return;
+	for (int i = 0; i < KEPT; i++) {
+		if (kept[i].owner == getpid())
+			continue;
+		kept[i].fd = syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 100);
+		if (kept[i].fd < 0)
+			return;
+		syscall(SYS_fcntl, kept[i].fd, F_SETFL, 0);
+		kept[i].inode = known->inode;
+		kept[i].owner = getpid();
+		return;
+	}
+}
+
+/* Put another file in the place of a socket, with the settings that its program gave it. */
+static void replace(int fd, int new, enum role role)
+{
+	struct descriptor *known = &table[fd];
+	struct timeval wait = {0};
+	socklen_t length = sizeof wait;
+	uint32_t portid = known->role == ROLE_GENERIC ? portid_of(fd) : known->portid;
+	int flags = syscall(SYS_fcntl, fd, F_GETFL, 0);
+	char answer[4096];
+
+	syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &wait, &length);
+	syscall(SYS_setsockopt, new, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+	if (flags >= 0 && flags & O_NONBLOCK)
+		syscall(SYS_fcntl, new, F_SETFL, flags & O_NONBLOCK);
+	while (known->role == ROLE_FAMILY) { /* answers that have not been read yet go with it */
+		ssize_t got = syscall(SYS_recvfrom, fd, answer + 1, sizeof answer - 1, MSG_DONTWAIT, NULL, NULL);
+
+		if (got <= 0)
+			break;
+		answer[0] = KIND_ECHO;
+		syscall(SYS_sendto, new, answer, got + 1, MSG_NOSIGNAL, NULL, 0);
+	}
+	flags = syscall(SYS_fcntl, fd, F_GETFD, 0);
+	syscall(SYS_dup3, new, fd, flags > 0 && flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+	syscall(SYS_close, new);
+	descriptor_is(fd, role, portid, "");
+	watch_again(fd);
+}
+
+/* The same if the descriptor still is what it was; `new` is given up in any case. */
+static bool replace_known(int fd, int new, enum role role)
+{
+	bool there;
+
+	if (new < 0)
+		return false;
+	hold();
+	there = descriptor_of(fd);
+	if (there)
+		replace(fd, new, role);
+	release();
+	if (!there)
+		syscall(SYS_close, new);
+	return there;
+}
+
+/*
  * Put a connection to the director where a netlink socket, or a connection that was lost, is. False when there is no
  * director; then nothing has changed.
  */
 bool descriptor_to_director(int fd)
 {
-	struct descriptor *known;
-	struct timeval wait = {0};
-	socklen_t length = sizeof wait;
-	int new, flags;
-	uint32_t portid;
+	int new;
 
-	new = director_connect();
+	hold();
+	new = take_kept();
+	release();
+	return replace_known(fd, new >= 0 ? new : director_connect(), ROLE_DIRECTOR);
+}
+
+/* Put a socket that leads to itself where a netlink socket is. */
+bool descriptor_to_family(int fd)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	socklen_t length = sizeof name;
+	int new = syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
 	if (new < 0)
 		return false;
-	hold();
-	known = descriptor_of(fd);
-	if (!known) {
-		release();
+	if (syscall(SYS_bind, new, &name, sizeof name.sun_family) < 0 ||
+	    syscall(SYS_getsockname, new, &name, &length) < 0 || syscall(SYS_connect, new, &name, length) < 0) {
 		syscall(SYS_close, new);
 		return false;
 	}
-	portid = known->role == ROLE_DIRECTOR ? known->portid : portid_of(fd);
-	syscall(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &wait, &length);
-	syscall(SYS_setsockopt, new, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-	flags = syscall(SYS_fcntl, fd, F_GETFL, 0);
-	if (flags >= 0 && flags & O_NONBLOCK)
-		syscall(SYS_fcntl, new, F_SETFL, flags & O_NONBLOCK);
-	flags = syscall(SYS_fcntl, fd, F_GETFD, 0);
-	syscall(SYS_dup3, new, fd, flags > 0 && flags & FD_CLOEXEC ? O_CLOEXEC : 0);
-	syscall(SYS_close, new);
-	descriptor_is(fd, ROLE_DIRECTOR, portid, "");
-	watch_again(fd);
-	release();
-	return true;
+	return replace_known(fd, new, ROLE_FAMILY);
 }
 
 static void note_watch(int epoll, int operation, int fd, const struct epoll_event *event)
@@ -199,6 +306,7 @@ int close(int fd)
 {
 	if (fd >= 0 && fd < MOST && table[fd].role != ROLE_NONE) {
 		hold();
+		keep(fd);
 		forget_watches(fd);
 		descriptor_forget(fd);
 		release();

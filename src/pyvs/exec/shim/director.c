@@ -118,7 +118,7 @@ static int read_answer(int fd, char *buffer, struct text *answer)
 
 			return got < 5 ? EINVAL : n[0] << 24 | n[1] << 16 | n[2] << 8 | n[3];
 		}
-		if (buffer[0] == KIND_TEXT && answer && !append(answer, buffer + 1, got - 1))
+		if ((buffer[0] == KIND_TEXT || buffer[0] == KIND_NETLINK) && answer && !append(answer, buffer + 1, got - 1))
 			return ENOMEM;
 	}
 }

@@ -62,6 +62,125 @@ bool is_for_us(const void *data, size_t length)
 							       head.nlmsg_len - NLMSG_HDRLEN - GENL_HDRLEN);
 }
 
+/* Whether the first message is for the family "IPVS" itself. */
+bool is_for_family(const void *data, size_t length)
+{
+	struct nlmsghdr head;
+
+	if (length < NLMSG_HDRLEN)
+		return false;
+	memcpy(&head, data, sizeof head);
+	return head.nlmsg_type == FAMILY_ID;
+}
+
+/* Walk the messages of a datagram; counts those for which `counts` holds. */
+static int count(const unsigned char *data, size_t length, bool (*counts)(const struct nlmsghdr *))
+{
+	int number = 0;
+
+	while (length >= NLMSG_HDRLEN) {
+		struct nlmsghdr head;
+		size_t step;
+
+		memcpy(&head, data, sizeof head);
+		if (head.nlmsg_len < NLMSG_HDRLEN)
+			break;
+		number += counts(&head);
+		step = NLMSG_ALIGN(head.nlmsg_len);
+		if (step >= length)
+			break;
+		data += step;
+		length -= step;
+	}
+	return number;
+}
+
+static bool asks_end(const struct nlmsghdr *head)
+{
+	return head->nlmsg_flags & (NLM_F_ACK | NLM_F_DUMP);
+}
+
+static bool is_end(const struct nlmsghdr *head)
+{
+	return head->nlmsg_type == NLMSG_ERROR || head->nlmsg_type == NLMSG_DONE;
+}
+
+/* How many messages of a request will be acknowledged, or answered up to an end. */
+int ends_asked(const void *data, size_t length)
+{
+	return count(data, length, asks_end);
+}
+
+/* How many acknowledgements, refusals and ends an answer holds. */
+int ends_read(const void *data, size_t length)
+{
+	return count(data, length, is_end);
+}
+
+static unsigned char family[2048]; /* the director's answer to GETFAMILY; it never changes */
+static size_t family_length;
+
+static bool learn_family(void)
+{
+	struct {
+		struct nlmsghdr head;
+		struct genlmsghdr generic;
+		struct nlattr attribute;
+		char name[8];
+	} ask = {
+		.head = {sizeof ask, GENL_ID_CTRL, NLM_F_REQUEST, 1, 0},
+		.generic = {CTRL_CMD_GETFAMILY, 1, 0},
+		.attribute = {NLA_HDRLEN + sizeof FAMILY_NAME, CTRL_ATTR_FAMILY_NAME},
+		.name = FAMILY_NAME,
+	};
+	struct text answer;
+
+	if (family_length)
+		return true;
+	if (director_ask(KIND_NETLINK, &ask, sizeof ask, NULL, 0, &answer))
+		return false;
+	if (answer.length >= NLMSG_HDRLEN && answer.length <= sizeof family) {
+		memcpy(family, answer.bytes, answer.length);
+		family_length = answer.length;
+	}
+	free(answer.bytes);
+	return family_length;
+}
+
+/*
+ * Answer a request for the family by a socket that leads to itself, as often as a program asks; the director is asked
+ * once. 0, an errno, or NO_DIRECTOR.
+ */
+int answer_family(int fd, uint32_t portid, const void *data, size_t length)
+{
+	struct nlmsghdr head, request;
+	unsigned char answer[sizeof family];
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr error;
+	} done = {0};
+
+	if (!learn_family())
+		return NO_DIRECTOR;
+	if (length < sizeof request)
+		return EINVAL;
+	memcpy(&request, data, sizeof request);
+	memcpy(answer, family, family_length);
+	memcpy(&head, answer, sizeof head);
+	head.nlmsg_seq = request.nlmsg_seq;
+	head.nlmsg_pid = portid;
+	memcpy(answer, &head, sizeof head);
+	if (fd < 0)
+		return 0;
+	if (syscall(SYS_sendto, fd, answer, family_length, MSG_NOSIGNAL, NULL, 0) < 0)
+		return errno;
+	if (!(request.nlmsg_flags & NLM_F_ACK))
+		return 0;
+	done.head = (struct nlmsghdr){sizeof done, NLMSG_ERROR, NLM_F_CAPPED, request.nlmsg_seq, portid};
+	done.error.msg = request;
+	return syscall(SYS_sendto, fd, &done, sizeof done, MSG_NOSIGNAL, NULL, 0) < 0 ? errno : 0;
+}
+
 /* Write the requester's portid into the messages of an answer; true when this was the last one. */
 static bool address_to(uint32_t portid, unsigned char *data, size_t length, bool acknowledged)
 {
@@ -91,9 +210,9 @@ static bool address_to(uint32_t portid, unsigned char *data, size_t length, bool
 
 /*
  * Let the kernel answer a datagram of another family. A program reads the answers from the socket on which it asked; that
- * leads to the director, who gives back what it is told to echo. 0, or an errno.
+ * leads to itself, or to the director, who gives back what it is told to echo. 0, or an errno.
  */
-int ask_kernel(int fd, uint32_t portid, const void *data, size_t length)
+int ask_kernel(int fd, bool echo, uint32_t portid, const void *data, size_t length)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	struct timeval wait = {.tv_sec = 1};
@@ -122,7 +241,7 @@ int ask_kernel(int fd, uint32_t portid, const void *data, size_t length)
 			break; /* no answer: none was asked for */
 		last = address_to(portid, buffer + 1, got, head.nlmsg_flags & NLM_F_ACK);
 		buffer[0] = KIND_ECHO;
-		if (syscall(SYS_sendto, fd, buffer, got + 1, MSG_NOSIGNAL, NULL, 0) < 0)
+		if (syscall(SYS_sendto, fd, buffer + !echo, got + echo, MSG_NOSIGNAL, NULL, 0) < 0)
 			result = errno;
 		else if (last)
 			break;

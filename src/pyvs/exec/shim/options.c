@@ -20,11 +20,11 @@ static bool is_ipvs(int level, int option)
 	return level == IPPROTO_IP && option >= IP_VS_FIRST && option <= IP_VS_LAST;
 }
 
-static bool is_director(int fd)
+static bool is_replaced(int fd)
 {
 	struct descriptor *known = descriptor_of(fd);
 
-	return known && known->role == ROLE_DIRECTOR;
+	return known && (known->role == ROLE_DIRECTOR || known->role == ROLE_FAMILY);
 }
 
 int setsockopt(int fd, int level, int option, const void *value, socklen_t length)
@@ -38,7 +38,7 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t lengt
 			errno = error;
 			return error ? -1 : 0;
 		}
-	} else if (level == SOL_NETLINK && is_director(fd)) {
+	} else if (level == SOL_NETLINK && is_replaced(fd)) {
 		return 0;
 	}
 	return NEXT(setsockopt)(fd, level, option, value, length);
@@ -87,7 +87,7 @@ int getsockopt(int fd, int level, int option, void *value, socklen_t *length)
 			errno = error;
 			return error ? -1 : 0;
 		}
-	} else if (is_director(fd) && get_netlink(level, option, value, length)) {
+	} else if (is_replaced(fd) && get_netlink(level, option, value, length)) {
 		return 0;
 	}
 	return NEXT(getsockopt)(fd, level, option, value, length);

@@ -59,6 +59,7 @@ int director_ask(enum kind kind, const void *head, size_t head_length, const voi
 enum role {
 	ROLE_NONE,
 	ROLE_GENERIC,  /* a generic-netlink socket of the kernel, so far */
+	ROLE_FAMILY,   /* a socket that leads to itself, where such a socket was: on it lie answers made here */
 	ROLE_DIRECTOR, /* a connection to the director where such a socket was */
 	ROLE_SYSCTL,   /* a sysctl opened for writing: a connection, too */
 };
@@ -66,6 +67,8 @@ enum role {
 struct descriptor {
 	enum role role;
 	uint32_t portid;
+	int unanswered; /* requests whose acknowledgement or end has not been read */
+	int alone;      /* how many times this process had forked when the socket was made; 0: there are copies */
 	uint64_t inode; /* the file's, so that a descriptor that is used again is not mistaken */
 	char name[48];  /* the sysctl's */
 };
@@ -75,10 +78,15 @@ void descriptor_is(int fd, enum role role, uint32_t portid, const char *name);
 void descriptor_copy(int from, int to);
 void descriptor_forget(int fd);
 bool descriptor_to_director(int fd);
+bool descriptor_to_family(int fd);
 
 /* messages.c: what a netlink datagram is about */
 bool is_for_us(const void *data, size_t length);
-int ask_kernel(int fd, uint32_t portid, const void *data, size_t length);
+bool is_for_family(const void *data, size_t length);
+int ask_kernel(int fd, bool echo, uint32_t portid, const void *data, size_t length);
+int answer_family(int fd, uint32_t portid, const void *data, size_t length);
+int ends_asked(const void *data, size_t length);
+int ends_read(const void *data, size_t length);
 
 /* files.c */
 ssize_t sysctl_write(const char *name, const void *text, size_t length);

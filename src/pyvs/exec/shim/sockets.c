@@ -31,11 +31,12 @@ int socket(int domain, int type, int protocol)
 	return fd;
 }
 
-static struct descriptor *director_at(int fd)
+/* The entry of a socket that has been replaced by one of ours. */
+static struct descriptor *ours_at(int fd)
 {
 	struct descriptor *known = descriptor_of(fd);
 
-	return known && known->role == ROLE_DIRECTOR ? known : NULL;
+	return known && (known->role == ROLE_DIRECTOR || known->role == ROLE_FAMILY) ? known : NULL;
 }
 
 /* ---- sending ---- */
@@ -57,30 +58,42 @@ static bool is_lost(int error)
 	return error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == ECONNREFUSED;
 }
 
+/* What the director need not be asked: 0, an errno, or NO_DIRECTOR when it has to be. */
+static int answer_here(int fd, struct descriptor *known, const void *data, size_t length)
+{
+	if (!is_for_us(data, length))
+		return ask_kernel(fd, known->role == ROLE_DIRECTOR, known->portid, data, length);
+	if (known->role == ROLE_FAMILY && !is_for_family(data, length))
+		return answer_family(fd, known->portid, data, length);
+	return NO_DIRECTOR;
+}
+
 /* Send by the connection; if the director has hung up or was started anew, by a new one. */
 static ssize_t send_to_director(int fd, const void *data, size_t length, int flags)
 {
-	struct descriptor *known = director_at(fd);
-	ssize_t sent;
+	struct descriptor *known = ours_at(fd);
+	int result = answer_here(fd, known, data, length);
+	ssize_t sent = -1;
 
-	if (!is_for_us(data, length)) {
-		int error = ask_kernel(fd, known->portid, data, length);
-
-		errno = error;
-		return error ? -1 : (ssize_t)length;
+	if (result != NO_DIRECTOR) {
+		errno = result;
+		return result ? -1 : (ssize_t)length;
 	}
 	if (length > LONGEST - HEAD) {
 		errno = EMSGSIZE;
 		return -1;
 	}
-	sent = send_frame(fd, known->portid, data, length, flags);
-	if (sent < 0 && is_lost(errno)) {
+	if (known->role == ROLE_DIRECTOR)
+		sent = send_frame(fd, known->portid, data, length, flags);
+	if (known->role != ROLE_DIRECTOR || (sent < 0 && is_lost(errno))) {
 		if (!descriptor_to_director(fd)) {
 			errno = ECONNREFUSED;
 			return -1;
 		}
 		sent = send_frame(fd, known->portid, data, length, flags);
 	}
+	if (sent >= 0)
+		known->unanswered += ends_asked(data, length);
 	return sent;
 }
 
@@ -101,9 +114,13 @@ static bool is_directors(int fd, const void *data, size_t length, const void *na
 
 	if (!known || known->role == ROLE_SYSCTL)
 		return false;
-	if (known->role == ROLE_DIRECTOR)
+	if (known->role != ROLE_GENERIC)
 		return true;
-	return is_to_kernel(name, name_length) && is_for_us(data, length) && descriptor_to_director(fd);
+	if (!is_to_kernel(name, name_length) || !is_for_us(data, length))
+		return false;
+	if (is_for_family(data, length))
+		return descriptor_to_director(fd);
+	return answer_family(-1, 0, data, length) != NO_DIRECTOR && descriptor_to_family(fd);
 }
 
 ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *name, socklen_t name_length)
@@ -253,12 +270,21 @@ static ssize_t not_the_end(ssize_t got, size_t room)
 	return got;
 }
 
+/* Count what is still to come. An end that is cut off is not counted, so the connection is not used again. */
+static void note_answer(int fd, const void *data, ssize_t got, size_t room, int flags)
+{
+	struct descriptor *known = ours_at(fd);
+
+	if (known && known->unanswered && !(flags & MSG_PEEK) && got > 0)
+		known->unanswered -= ends_read(data, (size_t)got < room ? (size_t)got : room);
+}
+
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	struct msghdr without;
 	ssize_t got;
 
-	if (!director_at(fd))
+	if (!ours_at(fd))
 		return NEXT(recvmsg)(fd, message, flags);
 	without = *message;
 	without.msg_name = NULL;
@@ -268,6 +294,8 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 		return got;
 	message->msg_flags = without.msg_flags & ~MSG_EOR;
 	message->msg_controllen = without.msg_controllen;
+	if (message->msg_iovlen)
+		note_answer(fd, message->msg_iov[0].iov_base, got, message->msg_iov[0].iov_len, flags);
 	say_kernel(message->msg_name, &message->msg_namelen);
 	return got;
 }
@@ -276,7 +304,7 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned int number, int flags, s
 {
 	unsigned int done;
 
-	if (!director_at(fd))
+	if (!ours_at(fd))
 		return NEXT(recvmmsg)(fd, messages, number, flags, timeout);
 	for (done = 0; done < number; done++) {
 		int wait = done || flags & MSG_DONTWAIT ? MSG_DONTWAIT : 0;
@@ -293,19 +321,21 @@ ssize_t recvfrom(int fd, void *data, size_t room, int flags, struct sockaddr *na
 {
 	ssize_t got;
 
-	if (!director_at(fd))
+	if (!ours_at(fd))
 		return NEXT(recvfrom)(fd, data, room, flags, name, length);
 	got = not_the_end(NEXT(recvfrom)(fd, data, room, flags, NULL, NULL), room);
-	if (got >= 0)
+	if (got >= 0) {
+		note_answer(fd, data, got, room, flags);
 		say_kernel(name, length);
+	}
 	return got;
 }
 
 ssize_t recv(int fd, void *data, size_t room, int flags)
 {
-	ssize_t got = NEXT(recv)(fd, data, room, flags);
-
-	return got == 0 && director_at(fd) ? not_the_end(got, room) : got;
+	if (!ours_at(fd))
+		return NEXT(recv)(fd, data, room, flags);
+	return recvfrom(fd, data, room, flags, NULL, NULL);
 }
 
 /* What programs call that were built with checks of their buffers. */
@@ -329,17 +359,17 @@ ssize_t __recv_chk(int fd, void *data, size_t room, size_t size, int flags)
 
 int bind(int fd, const struct sockaddr *name, socklen_t length)
 {
-	return director_at(fd) ? 0 : NEXT(bind)(fd, name, length);
+	return ours_at(fd) ? 0 : NEXT(bind)(fd, name, length);
 }
 
 int connect(int fd, const struct sockaddr *name, socklen_t length)
 {
-	return director_at(fd) ? 0 : NEXT(connect)(fd, name, length);
+	return ours_at(fd) ? 0 : NEXT(connect)(fd, name, length);
 }
 
 int getsockname(int fd, struct sockaddr *name, socklen_t *length)
 {
-	struct descriptor *known = director_at(fd);
+	struct descriptor *known = ours_at(fd);
 	struct sockaddr_nl own = {.nl_family = AF_NETLINK};
 
 	if (!known)
@@ -352,7 +382,7 @@ int getsockname(int fd, struct sockaddr *name, socklen_t *length)
 
 int getpeername(int fd, struct sockaddr *name, socklen_t *length)
 {
-	if (!director_at(fd))
+	if (!ours_at(fd))
 		return NEXT(getpeername)(fd, name, length);
 	say_kernel(name, length);
 	return 0;
