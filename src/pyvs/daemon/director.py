@@ -195,8 +195,8 @@ class Director:
     # ---- running ---------------------------------------------------------------
 
     def run(self) -> None:
-        """Serve until SIGTERM, SIGINT or SIGHUP comes."""
-        signals = Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        """Serve until SIGTERM, SIGINT or SIGHUP comes; SIGUSR1 asks for an account in the log."""
+        signals = Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
         try:
             self.loop.watch(signals, lambda: self._signalled(signals))
             self.loop.watch(self.plain, lambda: self.live.serve(self.plain))
@@ -211,8 +211,15 @@ class Director:
 
     def _signalled(self, signals: Signals) -> None:
         for number in signals.read():
-            self.log.info(f"{number.name}: ending")
-            self.loop.running = False
+            if number is signal.SIGUSR1:
+                self._account()
+            else:
+                self.log.info(f"{number.name}: ending")
+                self.loop.running = False
+
+    def _account(self) -> None:
+        for line in self.live.account():
+            self.log.info(line)
 
     def _look_at_host(self) -> None:
         policy = self.environment.policy_routing
@@ -268,7 +275,8 @@ class Director:
         self._stack.close()
         if self._started:
             self._started = False
-            self.log.info(f"ended after {self.live.packets} packets")
+            self._account()
+            self.log.info(f"ended after {_counted(self.live.packets, 'packet')}")
 
 
 def _only_one() -> socket.socket:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from pyvs.core.command import Command, Multicast, Output, Transmit
@@ -88,6 +88,15 @@ class Live:
         self._requeue = plain_queue << 16 | QUEUE
         self._plain = plain_queue
         self._reported: Counter[int] = Counter()
+
+    def account(self) -> list[str]:
+        """What became of the packets so far, in lines: how many for each reason, and what went wrong."""
+        lines = []
+        if reasons := self.engine.ns.reasons:
+            lines.append("packets by reason: " + _listed({r.name: n for r, n in reasons.most_common()}))
+        if self.counters:
+            lines.append("not done: " + _listed(dict(self.counters.most_common())))
+        return lines
 
     def serve(self, queue: Queue) -> None:
         """Deal with what waits in a queue, or with some of it if there is much."""
@@ -203,6 +212,10 @@ class Live:
                     f"the kernel refused to send a packet: {os.strerror(number)}{_remedy(number)}"
                 )
         self._reported = Counter(self.sender.errors)
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
 def _remedy(number: int) -> str:

@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import signal
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from pyvs.core.control.specs import ServiceKey, ServiceSpec
 from pyvs.core.errors import PyvsError
 from pyvs.core.flags import Family
+from pyvs.core.reasons import Reason
 from pyvs.daemon import director as module
 from pyvs.daemon.director import Director, Options
 from pyvs.daemon.log import Log
@@ -115,6 +118,20 @@ def test_it_starts_and_ends_in_order(tmp_path: Path) -> None:
     assert all(part in closed for part in opened if part.number in (5, 6))
     assert not (tmp_path / "door").exists()
     assert "ended after 0 packets" in text.getvalue()
+
+
+@pytest.mark.usefixtures("parts")
+def test_an_account_is_given_on_demand_and_at_the_end(tmp_path: Path) -> None:
+    text, now = io.StringIO(), [1000.0]
+    with make(tmp_path, text, now) as director:
+        director.start()
+        director.engine.ns.reasons[Reason.NO_SERVICE] += 3
+        director.loop.running = True
+        director._signalled(SimpleNamespace(read=lambda: [signal.SIGUSR1]))  # type: ignore[arg-type]
+        assert director.loop.running
+        assert "packets by reason: 3 NO_SERVICE\n" in text.getvalue()
+        director.engine.ns.reasons[Reason.NO_SERVICE] += 1
+    assert "packets by reason: 4 NO_SERVICE\n" in text.getvalue()
 
 
 @pytest.mark.usefixtures("parts")

@@ -63,7 +63,9 @@ class FakeEngine:
 
     def __init__(self, decide: Callable[[Packet, Hook], Verdict]) -> None:
         self.decide = decide
-        self.ns = SimpleNamespace(commands=[], sysctl=SimpleNamespace(snat_reroute=1))
+        self.ns = SimpleNamespace(
+            commands=[], sysctl=SimpleNamespace(snat_reroute=1), reasons=Counter[Reason]()
+        )
 
     def receive(self, packet: Packet, hook: Hook, now: float) -> Verdict:
         return self.decide(packet, hook)
@@ -306,3 +308,14 @@ def test_a_finished_checksum_is_the_one_that_a_sender_computes(payload: bytes, k
 def test_finishing_a_checksum_never_raises_nor_changes_the_length(data: bytes) -> None:
     assert len(complete_checksum(data)) == len(data)
     assert len(complete_checksum(b"\x45\0\0\x28" + data)) == len(data) + 4
+
+
+def test_it_gives_an_account_of_reasons_and_of_what_went_wrong() -> None:
+    fixture = Fixture(lambda packet, hook: accept(Reason.OWN))
+    assert fixture.live.account() == []
+    fixture.engine.ns.reasons.update({Reason.NO_SERVICE: 2, Reason.FORWARDED: 9})
+    fixture.live.counters["too long for a queue"] += 1
+    assert fixture.live.account() == [
+        "packets by reason: 9 FORWARDED, 2 NO_SERVICE",
+        "not done: 1 too long for a queue",
+    ]
