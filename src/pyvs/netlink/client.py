@@ -6,7 +6,8 @@
 Speaks to a director of ours or, over a generic-netlink socket, to the kernel's. The time is the director's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from pyvs.core.control.specs import (
     DaemonSpec,
@@ -51,6 +52,11 @@ from pyvs.netlink.codec import (
 from pyvs.netlink.masquerade import write as write_masquerade
 from pyvs.netlink.transport import Transport
 
+Told = Callable[[ControlError | None], None]
+"""Is told what became of a change: its refusal, or None."""
+GATHERED_MAX: Final = 32_768
+"""Bytes of changes that are sent together."""
+
 
 class Client:
     """The verbs, one method a command. All raise ControlError."""
@@ -59,6 +65,10 @@ class Client:
         self._transport = transport
         self._seq = 0
         self._family = 0
+        self._told: Told | None = None
+        self._gathered: list[tuple[int, Told]] = []
+        """Sequence numbers of the changes in the datagram that is being filled, and who wants to know of each."""
+        self._datagram = bytearray()
 
     def close(self) -> None:
         """End the transport."""
@@ -110,7 +120,7 @@ class Client:
 
     def new_daemon(self, spec: DaemonSpec) -> None:
         """Start a synchronisation daemon."""
-        self._request(Command.NEW_DAEMON, Flag.ACK, m.write_daemon(spec))
+        self._change(Command.NEW_DAEMON, m.write_daemon(spec))
 
     def del_daemon(self, state: SyncState) -> None:
         """Stop a synchronisation daemon."""
@@ -122,7 +132,7 @@ class Client:
 
     def set_config(self, timeouts: Timeouts) -> None:
         """Set the timeouts that are not 0."""
-        self._request(Command.SET_CONFIG, Flag.ACK, m.write_timeouts(timeouts))
+        self._change(Command.SET_CONFIG, m.write_timeouts(timeouts))
 
     def get_config(self) -> Timeouts:
         """The timeouts, in seconds."""
@@ -166,10 +176,50 @@ class Client:
         """Change masquerading, port forwarding or the agents that are listened to."""
         self._transport.masquerade(write_masquerade(request))
 
+    # Many changes at once
+
+    def gather(self, told: Told | None) -> None:
+        """From now on changes are sent many at a time, in their order; `None` ends that and sends what is left.
+
+        A change that is gathered raises nothing: `told` is called with its refusal, or None, before anything else is
+        asked. Raises ControlError when the director is lost.
+        """
+        self._told = told
+        if told is None:
+            self.settle()
+
+    def settle(self) -> None:
+        """Send what was gathered, and tell what became of it. Raises ControlError when the director is lost."""
+        if not self._gathered:
+            return
+        waiting, request = self._gathered, bytes(self._datagram)
+        self._gathered = []
+        self._datagram.clear()
+        outcomes: dict[int, ControlError | None] = {}
+        for datagram in self._transport.netlink(request):
+            for message in messages(datagram):
+                if message.type == MessageType.ERROR:
+                    outcomes[message.seq] = _refusal(message)
+        missing = ControlError(Errno.EINVAL, "the director's answer ended too early")
+        for seq, told in waiting:
+            told(outcomes.get(seq, missing))
+
     # Messages
 
     def _do(self, command: Command, **nests: bytes | None) -> None:
-        self._request(command, Flag.ACK, encode(TOP, nests))
+        self._change(command, encode(TOP, nests))
+
+    def _change(self, command: Command, attributes: bytes) -> None:
+        if self._told is None:
+            self._request(command, Flag.ACK, attributes)
+            return
+        self._seq = self._seq + 1 & 0xFFFFFFFF
+        flags = Flag.REQUEST | Flag.ACK
+        message = Message(self._family_id(), flags, self._seq, 0, generic(command, attributes)).encode()
+        self._datagram += message + bytes(-len(message) % 4)
+        self._gathered.append((self._seq, self._told))
+        if len(self._datagram) > GATHERED_MAX:
+            self.settle()
 
     def _do_dest(self, command: Command, key: ServiceKey, dest: Values) -> None:
         self._do(command, service=encode(SERVICE, m.write_service_key(key)), dest=encode(DEST, dest))
@@ -191,10 +241,10 @@ class Client:
             raise ControlError(problem.errno, f"the director's answer: {problem}") from None
 
     def _request(self, command: Command, flags: int, attributes: bytes) -> list[Message]:
+        self.settle()
         return self._exchange(self._family_id(), flags, generic(command, attributes))
 
     def _family_id(self) -> int:
-        """The family's number, asked for at first."""
         if not self._family:
             asked = generic(CtrlCommand.GETFAMILY, encode(CTRL, {"family_name": FAMILY_NAME}))
             answers = self._exchange(MessageType.CTRL, Flag.ACK, asked)
@@ -225,14 +275,21 @@ class Client:
     @staticmethod
     def _judge(message: Message) -> None:
         """Raise what a message of type ERROR refuses; return for an acknowledgement."""
-        try:
-            errno, attributes = read_error(message)
-            sentence = decode(ACK, attributes).get("msg", "")
-        except MalformedError as problem:
-            raise ControlError(problem.errno, f"the director's answer: {problem}") from None
-        if errno:
-            known = errno in Errno.__members__.values()
-            raise ControlError(
-                Errno(errno) if known else Errno.EINVAL,
-                sentence or f"the director refused with error {errno}",
-            )
+        refusal = _refusal(message)
+        if refusal is not None:
+            raise refusal
+
+
+def _refusal(message: Message) -> ControlError | None:
+    """What a message of type ERROR refuses; None for an acknowledgement."""
+    try:
+        errno, attributes = read_error(message)
+        sentence = decode(ACK, attributes).get("msg", "") if attributes else ""
+    except MalformedError as problem:
+        return ControlError(problem.errno, f"the director's answer: {problem}")
+    if not errno:
+        return None
+    known = errno in Errno.__members__.values()
+    return ControlError(
+        Errno(errno) if known else Errno.EINVAL, sentence or f"the director refused with error {errno}"
+    )

@@ -1,6 +1,7 @@
 """An invocation carried out: verbs of the client, listings to stdout."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TextIO
 
 from pyvs.cli.ipvsadm.addresses import address_text
@@ -92,21 +93,53 @@ class Executor:
         self._stdout = stdout
         self._stderr = stderr
         self._names = names
+        self._many = False
+        self._last: int | None = None
+        """Exit status of the last change of many; None when something else came after it."""
 
     def execute(self, asked: Invocation) -> int:
         """The exit status. Raises Stop when a listing fails."""
+        if not (self._many and asked.command in VERBS):
+            self.settle()
         if asked.command in (Command.LIST, Command.SAVE):
             try:
                 self._save(asked) if asked.command is Command.SAVE else self._list(asked)
             except ControlError as refusal:
                 raise Stop(1, failure(Command.LIST, refusal.errno) + "\n") from None
             return 0
+        if self._many:
+            self._client.gather(partial(self._tell, asked.command))
+            VERBS[asked.command](self._client, asked)
+            self._last = 0
+            return 0
         try:
             VERBS[asked.command](self._client, asked)
         except ControlError as refusal:
-            self._stderr.write(failure(asked.command, refusal.errno) + "\n")
+            self._tell(asked.command, refusal)
             return 255
         return 0
+
+    def _tell(self, command: Command, refusal: ControlError | None) -> None:
+        self._last = 0 if refusal is None else 255
+        if refusal is not None:
+            self._stderr.write(failure(command, refusal.errno) + "\n")
+
+    def settle(self) -> None:
+        """Carry out what was gathered. Raises ControlError when the director is lost."""
+        self._client.settle()
+        self._last = None
+
+    def begin_many(self) -> None:
+        """From now on changes are carried out many at a time; `execute` gives 0 for them."""
+        self._many = True
+
+    def end_many(self) -> int | None:
+        """Carry out what is left; the exit status of the last change, unless something else was asked after it."""
+        self._many = False
+        if self._last is None:
+            return None
+        self._client.gather(None)
+        return self._last
 
     def list_all(self, form: Format, *, sort: bool = True) -> None:
         """The whole table. Raises ControlError."""

@@ -40,6 +40,7 @@ def run(
         try:
             asked = parse(words, prog, names)
         except BadOptionError as problem:
+            executor.settle()
             stderr.write(f"{problem}\n")
             return 255
         check(asked)
@@ -47,7 +48,14 @@ def run(
             return executor.execute(asked)
         if nested:
             raise hint(prog)
-        return restore(stdin, lambda words: line(words, nested=True))
+        status = 0
+        last: int | None = None
+        executor.begin_many()
+        try:
+            status = restore(stdin, lambda words: line(words, nested=True))
+        finally:
+            last = executor.end_many()
+        return status if last is None else last
 
     try:
         if not argv:
