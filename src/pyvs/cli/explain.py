@@ -17,6 +17,7 @@ from pyvs.core.flags import Hook
 from pyvs.datapath.pcap import PcapReader
 from pyvs.replay.craft import craft, parse_five_tuple, parse_flags
 from pyvs.replay.marking import mark_of
+from pyvs.replay.order import InOrder
 from pyvs.replay.session import Options, RuleSet, begin
 from pyvs.replay.walk import Walk, walk_frame, walk_packet
 
@@ -55,14 +56,14 @@ def explain(
     as_kernel: bool,
     as_json: bool,
 ) -> None:
-    r"""Say what the virtual server does with one packet, and why.
+    """Say what the virtual server does with one packet, and why.
 
     \b
     pyvs explain IN.pcap --packet 7 --rules FILE
     pyvs explain tcp 198.51.100.7:40001 192.0.2.100:80 --flags S --rules FILE
 
     Of a capture the packets before are played first, so that the state is right.
-    """
+    """  # noqa: D301 - click's mark is the character itself
     try:
         options = host_options(mtu, local, marks, seed, as_kernel=as_kernel)
         if len(what) == 1:
@@ -91,7 +92,7 @@ def explain_captured(capture: str, number: int | None, rules: RuleSet, options: 
         raise PyvsError(f"which packet of {capture}? Say --packet NUMBER, counted from 1")
     session = begin(rules, options, capture)
     with PcapReader(capture) as reader:
-        for frame in reader.receive():
+        for frame in InOrder(reader).receive():
             if frame.number == number:
                 return walk_frame(session.player, frame)
             session.player.play(frame)

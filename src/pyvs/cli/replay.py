@@ -23,6 +23,7 @@ from pyvs.datapath.link import ETHERNET, RAW
 from pyvs.datapath.pcap import PcapReader, PcapWriter
 from pyvs.datapath.tracer import Tracer, trace_line
 from pyvs.replay.marking import parse_mark
+from pyvs.replay.order import InOrder
 from pyvs.replay.session import Options, Session, begin
 from pyvs.replay.tally import Tally
 
@@ -131,7 +132,8 @@ def _replay(
         for note in session.notes:
             click.echo(f"note: {note}", err=True)
         with PcapReader(capture) as reader, _sink(output, session) as writer:
-            device: Device = Tracer(reader, _tell) if trace else reader
+            ordered = InOrder(reader)
+            device: Device = Tracer(ordered, _tell) if trace else ordered
             sink = writer if writer is None or not trace else Tracer(writer, _tell)
             tally = session.player.tally
             for frame in device.receive():
@@ -142,6 +144,7 @@ def _replay(
                         _tell(trace_line(">", sent))
                 if tally.frames % 4096 == 0:
                     tell(1, reader.tell())
+            tally.moved = ordered.moved
             return session, reader.problem
 
 
@@ -216,6 +219,7 @@ def report(session: Session, problem: str | None) -> dict[str, Any]:
         "not_sent": dict(tally.not_sent.most_common()),
         "fragments": tally.fragments,
         "cut_short": tally.cut_short,
+        "moved": tally.moved,
         "unknown_replies": tally.unknown_replies,
         "log": tally.logs,
         "problem": problem,
@@ -272,6 +276,10 @@ def _print_report(session: Session, capture: str, output: str | None, rows: int)
     if tally.cut_short:
         click.echo(
             f"{tally.cut_short} packets are longer than the capture kept: their ends were taken as zeros"
+        )
+    if tally.moved:
+        click.echo(
+            f"{tally.moved} frames stand in the capture after later ones: all were played in the order of their time"
         )
     for line in tally.logs:
         click.echo(f"log: {line}")

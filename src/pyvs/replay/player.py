@@ -186,7 +186,7 @@ class Player:
         data = packet.data
         fixed = data[0] >> 4 == 6 or bool(data[6] & 0x40)
         if len(data) > route.mtu and fixed and not packet.ignore_df and not packet.fragment_size:
-            self.tally.not_sent["larger than the MTU, and not to be fragmented"] += 1
+            self.tally.not_sent["larger than the MTU (--mtu), and not to be fragmented"] += 1
             return []
         self._ident = self._ident + 1 & 0xFFFFFFFF
         pieces = cut(packet, route.mtu, self._ident)

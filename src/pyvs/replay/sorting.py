@@ -26,6 +26,7 @@ class Skipped(Enum):
 
     ALREADY_SENT = "sent by the director itself: already emitted"
     NOT_FOR_HOST = "for another host, by its link-layer address"
+    TO_SERVER = "to a server itself: already sent on, or not by way of a service"
     STRANGER = "neither to a service nor from a server"
     NOT_IP = "neither IPv4 nor IPv6"
     UNKNOWN_LINK = "of a link type that is not known"
@@ -122,7 +123,7 @@ class Sorter:
             return Skipped.STRANGER
         if found.source in self.servers or found.protocol in _ICMP or (arrived and self.own):
             return self._forwarded(found)
-        return Skipped.STRANGER
+        return Skipped.TO_SERVER if found.destination in self.servers else Skipped.STRANGER
 
     def is_server(self, found: Found) -> bool:
         """Whether a packet is from a server and no ICMP."""

@@ -57,6 +57,8 @@ class Tally:
         self.skipped: Counter[Skipped] = Counter()
         self.frames = 0
         """Read from the capture."""
+        self.moved = 0
+        """Those that stood in the capture after later ones."""
         self.sent = 0
         """Frames written."""
         self.fragments = 0

@@ -136,3 +136,9 @@ def test_decisions_stand_under_their_function() -> None:
         "    └── sends eth0: an answer",
         "",
     ]
+
+
+def test_the_help_shows_its_examples_as_they_are_written() -> None:
+    text = CliRunner().invoke(explain, ["--help"]).output
+    assert "\n  pyvs explain IN.pcap --packet 7 --rules FILE\n  pyvs explain tcp 198.51" in text
+    assert "\\b" not in text

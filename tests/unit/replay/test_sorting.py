@@ -36,6 +36,7 @@ def test_without_ways_the_addresses_decide() -> None:
     assert sort(IP(src="10.9.9.9", dst=CLIENT) / ICMP(type=3)) is Hook.FORWARD
     assert sort(IP(src=VIP, dst=CLIENT) / TCP()) is Skipped.ALREADY_SENT
     assert sort(IP(src=CLIENT, dst="203.0.113.9") / TCP()) is Skipped.STRANGER
+    assert sort(IP(src=CLIENT, dst=SERVER) / TCP()) is Skipped.TO_SERVER
 
 
 def test_ways_decide_where_they_are() -> None:
