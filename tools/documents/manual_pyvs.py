@@ -18,6 +18,15 @@ FILES: Final = (
     ("/run/pyvs/INODE.sock", "The director's control socket; INODE is its network namespace's number"),
     ("/etc/ipvsadm.rules", "Rules that `pyvs run` reads when no others are named"),
 )
+EXAMPLES: Final = (
+    ("The director, with rules from a file:", ("pyvs run --rules web.rules",)),
+    ("keepalived, unmodified, drives it:", ("pyvs exec -- keepalived -n -l -f keepalived.conf",)),
+    (
+        "Where would this client go, and why?",
+        ("pyvs explain tcp 198.51.100.7:40001 192.0.2.80:80 -r web.rules",),
+    ),
+    ("A network to try all of it in, without root:", ("pyvs lab shell nat",)),
+)
 ENVIRONMENT: Final = (("PYVS_SOCKET", "Another control socket; `@NAME` is an abstract one"),)
 
 
@@ -54,6 +63,9 @@ def page() -> str:
     lines += [roff.section("Environment")]
     for tag, text in ENVIRONMENT:
         lines += roff.entry(roff.bold(tag), roff.prose(text))
+    lines += [roff.section("Examples")]
+    for said, commands in EXAMPLES:
+        lines += [".PP", roff.prose(said), *roff.verbatim(commands)]
     lines += [roff.section("See also"), f"{roff.bold('pyvsadm')}(8), {roff.bold('ipvsadm')}(8)"]
     return "\n".join([*lines, ""])
 
