@@ -13,6 +13,7 @@ from pyvs.core.apps.ftp import Ftp
 from pyvs.core.apps.registry import ports_of
 from pyvs.core.errors import PyvsError
 from pyvs.daemon.director import OWN_MARK, QUEUE, Director, Options
+from pyvs.daemon.fast import CHOICES, Choice
 from pyvs.daemon.log import Log
 from pyvs.netlink.unix import socket_path
 
@@ -31,10 +32,15 @@ FAILED: Final = 2
 @click.option("--no-state", is_flag=True, help="Begin with empty tables (this version always does).")
 @click.option(
     "--fast",
-    type=click.Choice(["off", "auto"]),
-    default="auto",
+    type=click.Choice(CHOICES),
+    default="off",
     show_default=True,
-    help="The eBPF fast path (this version has none: all packets pass through the engine).",
+    help="The eBPF fast path: by tc where the kernel allows it (auto), by tc, by XDP, or none.",
+)
+@click.option(
+    "--keep-fast",
+    is_flag=True,
+    help="At the end leave the fast path and its connections where they are, for the next director.",
 )
 @click.option(
     "--bypass", is_flag=True, help="While the director is away, packets pass to this host's own stack."
@@ -69,7 +75,8 @@ FAILED: Final = 2
 def run(
     rules: str | None,
     no_state: bool,
-    fast: str,
+    fast: Choice,
+    keep_fast: bool,
     bypass: bool,
     fail_open: bool,
     socket_file: str | None,
@@ -90,6 +97,8 @@ def run(
             bypass=bypass,
             fail_open=fail_open,
             ftp_ports=() if ftp_ports == "none" else ports_of(ftp_ports),
+            fast=fast,
+            keep_fast=keep_fast,
             debug=debug,
         )
         file = rules

@@ -22,6 +22,7 @@ from pyvs.daemon.chain_updates import ChainUpdates
 from pyvs.daemon.checks import firewall_hints, hints
 from pyvs.daemon.control import ToldControl
 from pyvs.daemon.environment import LiveEnvironment
+from pyvs.daemon.fast import Choice, Fast
 from pyvs.daemon.live import Live
 from pyvs.daemon.log import Log
 from pyvs.daemon.loop import Loop, Signals, freeze
@@ -55,6 +56,10 @@ class Options:
     queue_length: int = 4096
     ftp_ports: tuple[int, ...] = Ftp.ports
     """Where the FTP helper looks; none: there is no helper."""
+    fast: Choice = "off"
+    """The fast path: by tc where it can be had, by tc, by XDP, or none."""
+    keep_fast: bool = False
+    """At the end the fast path stays, with its connections, for the next director."""
     debug: bool = False
 
 
@@ -85,6 +90,7 @@ class Director:
         self._hinted: set[str] = set()
         self._hinted_firewall: set[str] = set()
         self._look_due = 0.0
+        self._ran = False
         self._lost = 0
         try:
             self._open()
@@ -105,6 +111,8 @@ class Director:
             self.engine.ns.apps.register(Ftp(), options.ftp_ports)
         for app in plugins.apps().values():
             self.engine.ns.apps.register(app())
+        self.fast = Fast.open(options.fast, self.engine, self.environment, self.log, clock)
+        stack.callback(self._close_fast)
         self.sync_sockets = SyncSockets(self.engine, self.log, clock)
         stack.callback(self.sync_sockets.close)
         self.control = self.engine.control = ToldControl(self.engine.ns, self._told, self.sync_sockets)
@@ -120,6 +128,7 @@ class Director:
             self.engine, self.environment, self.sender, self.log, clock, plain_queue=options.queue
         )
         self.live.multicast = self.sync_sockets.send
+        self.live.fast = self.fast
         self.sync_sockets.perform = self.live.perform
         self.loop = Loop(clock, lambda fault: self.log.fault("something was left undone", fault))
         stack.callback(self.loop.close)
@@ -151,6 +160,9 @@ class Director:
             rules.apply(self.control, self.clock())
         self._started = True
         self.updates.start()
+        if self.fast is not None:
+            self.fast.start()
+        self._ran = True
         self._look_due = self.clock() + LOOK_SECONDS
         self._hint()
         self.log.info(self._summary())
@@ -167,6 +179,8 @@ class Director:
         )
 
     def _told(self, what: str, chains: bool) -> None:
+        if self.fast is not None:
+            self.fast.changed()
         if not self._started:  # from the rule file: the summary tells how many
             return
         self.log.info(what)
@@ -201,7 +215,9 @@ class Director:
             self.loop.watch(signals, lambda: self._signalled(signals))
             self.loop.watch(self.plain, lambda: self.live.serve(self.plain))
             self.loop.watch(self.large, lambda: self.live.serve(self.large))
-            self.loop.watch(self.door, self.door.on_readable)
+            self.loop.watch(self.door, self._serve_door)
+            if self.fast is not None:
+                self.loop.watch(self.fast.neighbours, self.fast.look_at_neighbours)
             self.loop.watch(self.environment, self._look_at_host)
             self.loop.watch(self.sync_sockets, self.sync_sockets.on_readable)
             self.loop.run(self._next_time, self._tick)
@@ -221,22 +237,32 @@ class Director:
         for line in self.live.account():
             self.log.info(line)
 
+    def _serve_door(self) -> None:
+        if self.fast is not None:
+            self.fast.before_verbs()
+        self.door.on_readable()
+
     def _look_at_host(self) -> None:
         policy = self.environment.policy_routing
         if self.environment.look():
             self._hints_due = self.clock() + HINTS_SECONDS
+            if self.fast is not None:
+                self.fast.host_changed()
             if self.environment.policy_routing != policy:
                 self.updates.changed()
 
     def _next_time(self) -> float | None:
         wake = min(self.engine.next_timeout(), self._look_due)
-        for due in (self.updates.due, self._hints_due, self.agents.due):
+        fast_due = None if self.fast is None else self.fast.due
+        for due in (self.updates.due, self._hints_due, self.agents.due, fast_due):
             if due is not None and due < wake:
                 wake = due
         return wake
 
     def _tick(self) -> None:
         now = self.clock()
+        if self.fast is not None and self.fast.due <= now:
+            self.fast.tick(now)
         if self.engine.next_timeout() <= now:
             self.engine.handle_timeouts(now)
             self.live.perform(self.engine.drain(), now)
@@ -262,6 +288,10 @@ class Director:
         self._lost = lost
 
     # ---- the end ---------------------------------------------------------------
+
+    def _close_fast(self) -> None:
+        if self.fast is not None:
+            self.fast.close(keep=self.options.keep_fast or not self._ran)
 
     def _remove_chains(self) -> None:
         self.updates.close()

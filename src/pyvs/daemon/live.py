@@ -18,6 +18,7 @@ from pyvs.core.packet.packet import Packet
 from pyvs.core.reasons import Reason
 from pyvs.core.verdict import Action
 from pyvs.daemon.environment import LiveEnvironment
+from pyvs.daemon.fast import Fast
 from pyvs.daemon.log import Log
 from pyvs.datapath.icmp_rate import IcmpRate
 from pyvs.datapath.nfqueue.messages import Meta, SkbInfo
@@ -85,6 +86,8 @@ class Live:
         """What went wrong, by its name."""
         self.multicast: Callable[[Multicast], None] | None = None
         """Sends synchronisation messages."""
+        self.fast: Fast | None = None
+        """The fast path, which takes over what the engine makes."""
         self._requeue = plain_queue << 16 | QUEUE
         self._plain = plain_queue
         self._reported: Counter[int] = Counter()
@@ -114,6 +117,9 @@ class Live:
         receive, ns = engine.receive, engine.ns
         name_of = self.environment.names.get
         now = self.clock()
+        fast = self.fast
+        if fast is not None:
+            fast.before_packets(now)
         left = 0
         """Number of the last packet whose verdict is DROP; they are judged together."""
         for number, meta, data in received:
@@ -142,6 +148,8 @@ class Live:
                 left = number
             if ns.commands:
                 self.perform(engine.drain(), now)
+        if fast is not None:
+            fast.after_packets(now)
         self.packets += len(received)
         if left:
             queue.judge_up_to(left, DROP)

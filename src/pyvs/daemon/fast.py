@@ -1,0 +1,251 @@
+"""The fast path of a live director: opened, attached, kept true, swept, told of, and left behind or taken away."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from pyvs.daemon.devices import ethernet_address
+from pyvs.fastpath import pins
+from pyvs.fastpath.change import Changes
+from pyvs.fastpath.errors import FastPathUnavailable
+from pyvs.fastpath.fast import FastPath, Mode
+from pyvs.fastpath.links import Links
+from pyvs.fastpath.mirror import Mirror
+from pyvs.fastpath.neighbours import Neighbours
+from pyvs.fastpath.owner import SharedTable
+from pyvs.fastpath.takeover import left_behind
+
+if TYPE_CHECKING:
+    from pyvs.core.engine import Engine
+    from pyvs.daemon.environment import LiveEnvironment
+    from pyvs.daemon.log import Log
+    from pyvs.fastpath.sweep import Ended
+
+Choice = Literal["auto", "tc", "xdp", "off"]
+CHOICES: Final[tuple[Choice, ...]] = ("auto", "tc", "xdp", "off")
+
+SECOND: Final = 1.0
+SHARE: Final = 20.0
+"""A sweep of the tables takes at most one in so many of the daemon's time; so with reading counts."""
+PATIENCE: Final = 60.0
+"""Seconds for which destinations that another daemon left wait for rules that name them."""
+
+
+class Fast:
+    """The fast path beside an engine."""
+
+    def __init__(
+        self,
+        fast: FastPath,
+        folder: Path,
+        engine: Engine,
+        environment: LiveEnvironment,
+        log: Log,
+        clock: Callable[[], float],
+    ) -> None:
+        """Put the maps beside the engine's table. Raises FastPathUnavailable, OSError."""
+        self.fast = fast
+        self.log = log
+        self.clock = clock
+        self.environment = environment
+        self.ns = engine.ns
+        self._folder = folder
+        self._changes = Changes(fast.loaded, folder)
+        self.mirror = Mirror(engine.ns, fast, self._changes)
+        self.mirror.waiting = left_behind(self._changes, fast.dests)
+        self.taken_over = len(self.mirror.waiting)
+        self.table = SharedTable(engine.ns, fast, self.mirror)
+        self.links = Links(fast.mode, fast.program, folder / pins.LINKS)
+        self.neighbours = Neighbours()
+        self._dirty = True
+        self._patience = clock() + PATIENCE
+        self._second = clock()
+        self._counts_at = 0.0
+        self._sweep: Iterator[list[Ended]] | None = None
+        self._sweep_at = clock()
+        self._swept = 0.0
+        """Seconds of work that the present sweep has taken."""
+        self._refused: str | None = None
+        fast.configure(new=0)
+        engine.ns.connections = self.table
+
+    @classmethod
+    def open(
+        cls,
+        choice: Choice,
+        engine: Engine,
+        environment: LiveEnvironment,
+        log: Log,
+        clock: Callable[[], float],
+    ) -> Fast | None:
+        """The fast path, or None and a line in the log that says why there is none."""
+        if choice == "off":
+            return None
+        mode: Mode = "xdp" if choice == "xdp" else "tc"
+        fast: FastPath | None = None
+        try:
+            folder = pins.prepare()
+            fast = FastPath.open(mode, pins=folder)
+            return cls(fast, folder, engine, environment, log, clock)
+        except (FastPathUnavailable, OSError) as reason:
+            if fast is not None:
+                fast.close()
+            log.info(f"the fast path is off, the engine serves alone: {reason}")
+            return None
+
+    # ---- the beginning and the end -------------------------------------------
+
+    def start(self) -> None:
+        """Write what there is, then let packets through the programs."""
+        self._renew()
+        devices = self._attach()
+        if not devices:
+            self.log.warning(
+                "the fast path is at no device: there is no Ethernet here that takes its program"
+            )
+            return
+        taken = sum(place.active + place.inactive for place in self.mirror.places.values())
+        self.log.info(
+            f"the fast path is on by {'/'.join(sorted(set(self.links.attached.values())))} at {', '.join(devices)}"
+            + (f"; {taken} connections of the director before are taken over" if self.taken_over else "")
+        )
+
+    def _attach(self) -> list[str]:
+        """Attach to what is Ethernet and not attached yet; the names of all that are."""
+        names = []
+        present = set()
+        for link in self.environment.links():
+            address = ethernet_address(link.name)
+            if address is None:
+                continue
+            present.add(link.index)
+            if link.index in self.links.attached:
+                names.append(link.name)
+                continue
+            try:
+                self.fast.set_device(link.index, address)
+                self.links.attach(link.index)
+                names.append(link.name)
+            except (OSError, ValueError) as error:
+                self.log.warning(f"the fast path is not at {link.name}: {error}")
+        for gone in self.links.attached.keys() - present:
+            self.links.forget(gone)
+        return names
+
+    def close(self, *, keep: bool) -> None:
+        """Let go. keep: programs and connections stay for the next daemon, else nothing is left."""
+        self.neighbours.close()
+        with contextlib.suppress(OSError):
+            self.mirror.pull()  # so that the engine's share is noted
+        if not keep:
+            try:
+                self.links.detach()
+                pins.remove(self._folder)
+                with contextlib.suppress(OSError):
+                    self._folder.parent.rmdir()
+            except OSError as error:
+                self.log.error(f"the fast path is still in the kernel: {error}; `pyvs detach` takes it away")
+        self._changes.close()
+        self.fast.close()
+
+    # ---- what the director tells ----------------------------------------------
+
+    def changed(self) -> None:
+        """A verb changed something: it is written before the next packet is looked at."""
+        self._dirty = True
+
+    def host_changed(self) -> None:
+        """Routes, addresses or devices changed."""
+        self._dirty = True
+        self.fast.renew_hops()
+        self._attach()
+
+    def look_at_neighbours(self) -> None:
+        """A neighbour may have another address now."""
+        if self.neighbours.changed():
+            self.fast.renew_hops()
+
+    def before_packets(self, now: float) -> None:
+        """Bring the counts that schedulers look at to what they are now."""
+        if self._dirty:
+            self._renew()
+        if now >= self._counts_at:
+            begun = time.perf_counter()
+            self.mirror.pull_counts()
+            self._counts_at = now + (time.perf_counter() - begun) * SHARE
+
+    def after_packets(self, now: float) -> None:
+        """Hand over what the packets have made."""
+        self.table.settle(now)
+
+    def before_verbs(self) -> None:
+        """Bring everything that listings show to what it is now."""
+        if self._dirty:
+            self._renew()
+        self.mirror.pull()
+
+    # ---- time -------------------------------------------------------------------
+
+    @property
+    def due(self) -> float:
+        """When to call `tick` next."""
+        if self._dirty or self._sweep is not None:
+            return 0.0
+        due = min(self._second, self._sweep_at)
+        held = self.table.due
+        return due if held is None else min(due, held)
+
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+        if self._dirty:
+            self._renew()
+        if now >= self._second or self.ns.next_estimate <= now:
+            self._second = now + SECOND
+            self.mirror.configure()
+            self.mirror.pull()
+            self.table.audit()
+            if self.mirror.waiting and now >= self._patience:
+                self._give_up_waiting()
+        self.table.settle(now)
+        self._go_on_sweeping(now)
+
+    def _renew(self) -> None:
+        self._dirty = False
+        back = self.mirror.renew()
+        if back:
+            self.table.take_all_back(back)
+        if self.mirror.refused != self._refused:
+            self._refused = self.mirror.refused
+            if self._refused is None:
+                self.log.info("the fast path serves again")
+            else:
+                self.log.info(f"the fast path rests: {self._refused}")
+
+    def _go_on_sweeping(self, now: float) -> None:
+        if self._sweep is None:
+            if now < self._sweep_at:
+                return
+            self._sweep, self._swept = self.fast.sweep(), 0.0
+        begun = time.perf_counter()
+        ended = next(self._sweep, None)
+        if ended is None:
+            self._sweep = None
+            self._sweep_at = now + max(SECOND, self._swept * SHARE)
+            self.mirror.pull_counts()
+        else:
+            self.table.note_ended(ended)
+            self._swept += time.perf_counter() - begun
+
+    def _give_up_waiting(self) -> None:
+        """Destinations of a director before that no rule names: their servers count as removed."""
+        for number in self.mirror.waiting.values():
+            self._changes.make(number, wanted={**self.fast.destination(number), "flags": 0})
+        self.log.info(
+            f"the director before had {len(self.mirror.waiting)} servers that no rule names now: "
+            "their connections count as those of removed servers"
+        )
+        self.mirror.waiting.clear()

@@ -1,0 +1,55 @@
+"""Changes of destinations that programs count at while they are made: by a program of our own, never by overwriting."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any, Final
+
+from pyvs.fastpath import build
+from pyvs.fastpath.layout import CHANGE, OWNER
+from pyvs.fastpath.libbpf import TestRunOptions, call
+from pyvs.fastpath.maps import ArrayMap
+from pyvs.fastpath.objects import LoadedObject
+
+SET: Final = 1
+SET_HOP: Final = 2
+
+
+class Changes:
+    """The program `pyvs_change`, beside the programs whose maps it shares."""
+
+    def __init__(self, loaded: LoadedObject, pins: Path | None) -> None:
+        """Raises FastPathUnavailable."""
+        shared = {name: fd for name, fd in loaded.maps.items() if name != "rodata"}
+        self._object = LoadedObject(build.program("pyvs_change"), pins=pins, shared=shared)
+        self._program = self._object.program("pyvs_change")
+        self.owners = ArrayMap(self._object.maps["owners"], OWNER)
+
+    def make(
+        self,
+        number: int,
+        *,
+        active: int = 0,
+        inactive: int = 0,
+        wanted: dict[str, Any] | None = None,
+        hop: bool = False,
+    ) -> None:
+        """Add to a destination's connections, and set what an administrator says of it.
+
+        wanted: fields of `layout.DEST`; hop: those of its next hop among them, else they stay. Raises OSError.
+        """
+        fields = {} if wanted is None else {f"dest_{name}": value for name, value in wanted.items()}
+        what = 0 if wanted is None else SET | (SET_HOP if hop else 0)
+        frame = CHANGE.pack(number=number, set=what, active=active, inactive=inactive, **fields)
+        data = ctypes.create_string_buffer(frame, len(frame))
+        options = TestRunOptions(sz=ctypes.sizeof(TestRunOptions))
+        options.data_in = ctypes.addressof(data)
+        options.data_size_in = len(frame)
+        call("bpf_prog_test_run_opts", self._program, ctypes.byref(options))
+        if options.retval:
+            raise OSError(f"the program pyvs_change refused destination {number}")
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._object.close()

@@ -1,0 +1,122 @@
+"""The programs at the devices: tcx links where the kernel has them (6.6), else tc's clsact, or XDP links.
+
+A pinned link holds its program when the daemon is gone; a new daemon changes the program of the same link, so that no
+packet meets a device without one. A filter of clsact stays by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+from pathlib import Path
+from typing import Final, Literal
+
+from pyvs.fastpath.libbpf import TcHook, TcOptions, call
+
+_XDP: Final = 37
+_TCX_INGRESS: Final = 46
+_INGRESS: Final = 1
+_REPLACE: Final = 1
+HANDLE: Final = 0x8848
+PRIORITY: Final = 8848
+"""Of our filter at a clsact: others come before or after it."""
+
+Kind = Literal["tcx", "clsact", "xdp"]
+
+
+class Links:
+    """The programs of one fast path at the devices of its network namespace."""
+
+    def __init__(self, mode: str, program: int, folder: Path) -> None:
+        """mode: tc or xdp; program: its descriptor; folder: where links are pinned."""
+        self._mode = mode
+        self._program = program
+        self._folder = folder
+        self.attached: dict[int, Kind] = {}
+        """How, by number of the device."""
+
+    def attach(self, ifindex: int) -> Kind:
+        """Let a device's packets through the program, or change the program there. Raises OSError."""
+        kind: Kind
+        if self._mode == "xdp":
+            self._link(ifindex, _XDP)
+            kind = "xdp"
+        else:
+            try:
+                self._link(ifindex, _TCX_INGRESS)
+                kind = "tcx"
+            except OSError as error:
+                if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:
+                    raise
+                self._filter(ifindex)
+                kind = "clsact"
+        self.attached[ifindex] = kind
+        return kind
+
+    def _link(self, ifindex: int, attach_type: int) -> None:
+        pin = self._folder / f"{ifindex}-{attach_type}"
+        if pin.exists():
+            link = call("bpf_obj_get", os.fsencode(pin))
+            try:
+                call("bpf_link_update", link, self._program, None)
+                return
+            except OSError:  # its device is gone, and another has got the number
+                pin.unlink()
+            finally:
+                os.close(link)
+        link = call("bpf_link_create", self._program, ifindex, attach_type, None)
+        try:
+            call("bpf_obj_pin", link, os.fsencode(pin))
+        finally:
+            os.close(link)
+
+    def _filter(self, ifindex: int) -> None:
+        hook = _hook(ifindex)
+        with contextlib.suppress(FileExistsError):
+            call("bpf_tc_hook_create", ctypes.byref(hook))
+        options = TcOptions(
+            sz=ctypes.sizeof(TcOptions),
+            prog_fd=self._program,
+            flags=_REPLACE,
+            handle=HANDLE,
+            priority=PRIORITY,
+        )
+        call("bpf_tc_attach", ctypes.byref(hook), ctypes.byref(options))
+        (self._folder / f"{ifindex}-clsact").mkdir(exist_ok=True)  # for `pyvs detach`
+
+    def forget(self, ifindex: int) -> None:
+        """A device is gone, and its links are of no more use."""
+        self.attached.pop(ifindex, None)
+        for pin in self._folder.glob(f"{ifindex}-*"):
+            with contextlib.suppress(OSError):
+                if pin.is_dir():
+                    pin.rmdir()
+                else:
+                    pin.unlink()
+
+    def detach(self) -> None:
+        """Take the programs off all devices. Raises OSError."""
+        detach(self._folder)
+        self.attached.clear()
+
+
+def detach(folder: Path) -> int:
+    """Take programs off the devices that a folder of links tells of; how many there were. Raises OSError."""
+    removed = 0
+    for pin in sorted(folder.glob("*-*")):
+        ifindex, _, kind = pin.name.partition("-")
+        if kind == "clsact":
+            options = TcOptions(sz=ctypes.sizeof(TcOptions), handle=HANDLE, priority=PRIORITY)
+            with contextlib.suppress(OSError):  # the device may be gone, or someone took the filter away
+                call("bpf_tc_detach", ctypes.byref(_hook(int(ifindex))), ctypes.byref(options))
+            pin.rmdir()
+        else:
+            pin.unlink()  # the last reference: the kernel ends the link
+        removed += 1
+    return removed
+
+
+def _hook(ifindex: int) -> TcHook:
+    return TcHook(sz=ctypes.sizeof(TcHook), ifindex=ifindex, attach_point=_INGRESS)

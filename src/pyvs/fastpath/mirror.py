@@ -1,0 +1,266 @@
+"""What an administrator wants, kept in the maps; what the programs count, brought back to the engine.
+
+The engine's `Destination` and counters stay the one thing that verbs, schedulers and listings read: `pull` adds what
+happened in the maps since the last time. So a connection may wander between both without being counted anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from pyvs.core.flags import Proto
+from pyvs.core.services import thresholds
+from pyvs.fastpath import refusal
+from pyvs.fastpath.change import Changes
+from pyvs.fastpath.layout import OWNER
+from pyvs.fastpath.tables import LIMITS, Flag
+
+if TYPE_CHECKING:
+    from pyvs.core.namespace import Namespace
+    from pyvs.core.services.destination import Destination
+    from pyvs.core.services.service import Service
+    from pyvs.fastpath.fast import FastPath
+
+COUNTERS: Final = ("conns", "inpkts", "outpkts", "inbytes", "outbytes")
+
+Identity = tuple[int, int, int, bytes, int, int, bytes, int]
+"""Family, mark, protocol, address and port of a service; family, address and port of a destination."""
+
+
+class Place:
+    """A destination in the maps: its number, what was written, what was last read."""
+
+    __slots__ = ("active", "dest", "inactive", "number", "owner", "pulled", "refused", "service", "written")
+
+    def __init__(self, number: int, dest: Destination, service: Service) -> None:
+        self.number = number
+        self.dest = dest
+        self.service = service
+        self.written: dict[str, Any] = {}
+        self.owner = b""
+        self.active = 0
+        """Connections in the maps as last read: they are in the engine's counts already."""
+        self.inactive = 0
+        self.pulled = dict.fromkeys(COUNTERS, 0)
+        self.refused: str | None = None
+
+
+class Mirror:
+    """The destinations and settings of one engine in the maps of its fast path."""
+
+    def __init__(self, ns: Namespace, fast: FastPath, changes: Changes) -> None:
+        self.ns = ns
+        self.fast = fast
+        self.changes = changes
+        self.places: dict[Destination, Place] = {}
+        self.by_number: dict[int, Place] = {}
+        self.waiting: dict[Identity, int] = {}
+        """Destinations that another daemon left, until this one's rules name them."""
+        self.refused: str | None = None
+        """Why nothing is offloaded at present."""
+        self._settings: dict[str, Any] = {}
+        self._next = 0
+        self._freed: list[int] = []
+
+    # ---- towards the maps --------------------------------------------------
+
+    def renew(self) -> list[Place]:
+        """Write what has changed; the destinations whose connections must come back to the engine. Raises OSError."""
+        ns = self.ns
+        self.configure()
+        self.refused = refusal.of_director(ns)
+        back: list[Place] = []
+        for service, dest in self._wanted():
+            place = self.places.get(dest) or self._settle(service, dest)
+            if place is None:
+                continue
+            place.service = service
+            before, place.refused = place.refused, refusal.of_destination(ns, dest)
+            self.write(place)
+            if place.refused is not None and before is None:
+                back.append(place)
+        return list(self.places.values()) if self.refused is not None else back
+
+    def _wanted(self) -> Iterator[tuple[Service, Destination]]:
+        for service in self.ns.services:
+            for dest in service.destinations:
+                yield service, dest
+        for dest, service in self.ns.trash:
+            if dest in self.places:
+                yield service, dest
+
+    def _settle(self, service: Service, dest: Destination) -> Place | None:
+        """A number for a destination: the one that it had with another daemon, or a free one."""
+        number = self.waiting.pop(identity(service, dest), None)
+        found = number is not None
+        if number is None:
+            number = self._next_free()
+            if number is None:
+                return None
+        place = self.places[dest] = self.by_number[number] = Place(number, dest, service)
+        if found:
+            owner = self.changes.owners.at(number)
+            self._credit(place, {name: owner[f"stats_{name}"] for name in COUNTERS})
+            self.pull_place(place)
+        return place
+
+    def _next_free(self) -> int | None:
+        if self._freed:
+            return self._freed.pop()
+        taken = set(self.waiting.values())
+        while self._next in taken:
+            self._next += 1
+        if self._next >= LIMITS["MAX_DESTS"]:
+            return None
+        self._next += 1
+        return self._next - 1
+
+    def write(self, place: Place) -> None:
+        """Write what is said of a destination, if that has changed. Raises OSError."""
+        dest = place.dest
+        wanted = {
+            "addr": dest.addr.ljust(16, b"\0"),
+            "port": dest.port.to_bytes(2, "big"),
+            "af": int(dest.af),
+            "method": dest.forward,
+            "weight": dest.weight,
+            "persistent": dest.persistconns,
+            "u_threshold": dest.u_threshold,
+            "l_threshold": dest.l_threshold,
+            "tun_type": dest.tun_type & 0xFF,
+            "tun_port": dest.tun_port.to_bytes(2, "big"),
+            "tun_flags": dest.tun_flags & 0xFF,
+            "source": self._source(dest),
+            "flags": (Flag.AVAILABLE if dest.available else 0) | (Flag.OVERLOAD if dest.overloaded else 0),
+        }
+        if wanted != place.written:
+            moved = place.written.get("addr") not in (None, wanted["addr"])
+            self.changes.make(place.number, wanted=wanted, hop=moved or not place.written)
+            place.written = wanted
+        self._sign(place)
+
+    def _source(self, dest: Destination) -> bytes:
+        route = self.ns.environment.route(dest.addr)
+        return (route.source if route is not None else b"").ljust(16, b"\0")
+
+    def _sign(self, place: Place) -> None:
+        """Note whose the number is, and the engine's share of the counters."""
+        family, mark, protocol, vaddr, vport, _, _, _ = identity(place.service, place.dest)
+        stats = place.dest.stats
+        share = {f"stats_{name}": max(getattr(stats, name) - place.pulled[name], 0) for name in COUNTERS}
+        owner = OWNER.pack(
+            vaddr=vaddr.ljust(16, b"\0"),
+            fwmark=mark,
+            vport=vport.to_bytes(2, "big"),
+            protocol=protocol,
+            af=family,
+            **share,
+        )
+        if owner != place.owner:
+            self.changes.owners.set(place.number, owner)
+            place.owner = owner
+
+    def configure(self) -> None:
+        """Bring the settings to what timeouts, sysctls and the defence say. Raises OSError."""
+        ns, length = self.ns, self.fast.jiffies.length
+        sysctl, defense = ns.sysctl, ns.defense
+        wanted: dict[str, Any] = {
+            "timeouts": tuple(length(seconds) for seconds in ns.protocols[Proto.TCP].timeouts),
+            "udp_timeout": length(ns.protocols[Proto.UDP].timeouts[0]),
+            "secure": int(defense.secure),
+            "drop_entries": int(defense.drop_entries),
+            "drop_rate": defense.drop_rate,
+            "reuse_mode": sysctl.conn_reuse_mode & 0xFF,
+            "expire_nodest": int(bool(sysctl.expire_nodest_conn)),
+            "expire_quiescent": int(bool(sysctl.expire_quiescent_template)),
+            "sloppy_tcp": int(bool(sysctl.sloppy_tcp)),
+            "pmtu_disc": int(bool(sysctl.pmtu_disc)),
+        }
+        if wanted != self._settings:
+            self.fast.configure(**wanted)
+            self._settings = wanted
+
+    # ---- from the maps -----------------------------------------------------
+
+    def pull_counts(self) -> None:
+        """Bring active and inactive connections to what they are now. Raises OSError."""
+        for place in self.places.values():
+            self._pull_counts(place)
+
+    def pull(self) -> None:
+        """The same, and the counters; destinations that nobody needs any more are given up. Raises OSError."""
+        gone = []
+        for place in self.places.values():
+            self.pull_place(place)
+            dest = place.dest
+            if not dest.available and not dest.refcnt and place.active + place.inactive <= 0:
+                gone.append(place)
+            else:
+                self._sign(place)
+        lying = {dest for dest, _ in self.ns.trash} if gone else set()
+        for place in gone:
+            if place.dest not in lying:
+                self._give_up(place)
+
+    def pull_place(self, place: Place) -> None:
+        """Both, of one destination. Raises OSError."""
+        self._pull_counts(place)
+        now = self.fast.totals(place.number)
+        if now != place.pulled:
+            self._credit(place, {name: now[name] - place.pulled[name] for name in COUNTERS})
+            place.pulled = now
+
+    def _pull_counts(self, place: Place) -> None:
+        present = self.fast.destination(place.number)
+        active, inactive = present["active"] - place.active, present["inactive"] - place.inactive
+        if not active and not inactive:
+            return
+        dest = place.dest
+        dest.activeconns += active
+        dest.inactconns += inactive
+        dest.refcnt += active + inactive
+        place.active, place.inactive = present["active"], present["inactive"]
+        if active + inactive > 0:
+            thresholds.bound(dest)
+        else:
+            thresholds.unbound(dest)
+
+    def _credit(self, place: Place, more: dict[str, int]) -> None:
+        for stats in (place.dest.stats, place.service.stats, self.ns.stats):
+            _add(stats, more)
+
+    def _give_up(self, place: Place) -> None:
+        del self.places[place.dest]
+        del self.by_number[place.number]
+        self._freed.append(place.number)
+        self.changes.owners.set(place.number, bytes(OWNER.size))
+        self.fast.stats.set(place.number, bytes(self.fast.stats.size))
+        self.fast.clear_destination(place.number)
+
+    # ---- connections that wander -------------------------------------------
+
+    def moved(self, place: Place, active: int, inactive: int) -> None:
+        """Connections went to the maps (positive) or came from there: nothing is counted anew. Raises OSError."""
+        self.changes.make(place.number, active=active, inactive=inactive)
+        place.active += active
+        place.inactive += inactive
+
+    def server_of(self, number: int) -> tuple[bytes, int] | None:
+        """Address and port of a destination in the maps."""
+        place = self.by_number.get(number)
+        return None if place is None else (place.dest.addr, place.dest.port)
+
+
+def _add(stats: Any, more: dict[str, int]) -> None:
+    for name, value in more.items():
+        setattr(stats, name, getattr(stats, name) + value)
+
+
+def identity(service: Service, dest: Destination) -> Identity:
+    """What a destination is known by to another daemon."""
+    if service.fwmark:
+        return int(service.af), service.fwmark, 0, b"", 0, int(dest.af), dest.addr, dest.port
+    return (
+        int(service.af), 0, service.protocol, service.addr, service.port, int(dest.af), dest.addr, dest.port,
+    )  # fmt: skip

@@ -1,0 +1,70 @@
+"""What is never offloaded, and why: of a whole director, a destination, a connection.
+
+A sentence says what stands against it; None: nothing does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pyvs.core.flags import ConnFlag, Forward, Proto
+
+if TYPE_CHECKING:
+    from pyvs.core.connections.connection import Connection
+    from pyvs.core.namespace import Namespace
+    from pyvs.core.services.destination import Destination
+
+METHODS: Final = frozenset({Forward.MASQ, Forward.DROUTE, Forward.TUNNEL})
+PROTOCOLS: Final = frozenset({Proto.TCP, Proto.UDP})
+_NOT_PLAIN: Final = int(ConnFlag.TEMPLATE | ConnFlag.ONE_PACKET | ConnFlag.NO_CPORT | ConnFlag.NFCT)
+
+PROTOCOL: Final = "neither TCP nor UDP"
+FLAGS: Final = "a template, of one packet, tracked by conntrack, or its client's port is not known yet"
+HELPER: Final = "it has a helper, or connections of its own"
+LOCAL_CLIENT: Final = "its client is this host"
+NO_DESTINATION: Final = "its destination is not in the maps"
+
+
+def of_director(ns: Namespace) -> str | None:
+    """Why nothing may be offloaded at present."""
+    if ns.sync.is_master:
+        return "synchronisation: the master looks at each connection's packets"
+    if ns.sync.is_backup:
+        return "synchronisation: the backup takes connections over as they are told"
+    if ns.sysctl.conntrack:
+        return "sysctl conntrack is 1: netfilter is to see each packet"
+    if ns.services.conn_out_services:
+        return "a persistence engine waits for connections from servers"
+    return None
+
+
+def of_destination(ns: Namespace, dest: Destination) -> str | None:
+    """Why connections to it stay with the engine."""
+    if dest.drain is not None:
+        return "it drains"
+    if dest.terms is not None:
+        return "its service has timeouts or ends of its own"
+    if dest.forward not in METHODS:
+        return "its packets stay on this host"
+    if len(dest.addr) != len(dest.vaddr) and not dest.vfwmark:
+        return "it is of another address family than its service"
+    if ns.environment.is_local(dest.addr):
+        return "it is this host"
+    return None
+
+
+def of_connection(ns: Namespace, conn: Connection) -> str | None:
+    """Why a connection stays with the engine, though nothing stands against its destination."""
+    if conn.protocol not in PROTOCOLS:
+        return PROTOCOL
+    if conn.flags & _NOT_PLAIN:
+        return FLAGS
+    if conn.app is not None or conn.n_control or conn.watch is not None or conn.in_seq is not None:
+        return HELPER
+    if conn.control is not None and (not conn.control.template or conn.control.pe is not None):
+        return HELPER
+    if conn.af != conn.daf:
+        return "its server is of another address family"
+    if ns.environment.is_local(conn.caddr):
+        return LOCAL_CLIENT
+    return None

@@ -1,0 +1,93 @@
+"""A connection of the maps as the engine and its listings see it, and an engine's as it goes to the maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyvs.core.connections.connection import Connection
+from pyvs.core.flags import ConnFlag, Family, Forward
+from pyvs.fastpath.entries import OffloadedConnection, client_key
+
+if TYPE_CHECKING:
+    from pyvs.fastpath.clock import Jiffies
+    from pyvs.fastpath.mirror import Place
+
+
+class View(Connection):
+    """A connection that lives in the maps, as it was a moment ago: to be looked at, and to be ended.
+
+    What is written to it goes nowhere. Its end, by `expiry.delete`, is the connection's.
+    """
+
+    __slots__ = ("offloaded", "place", "raw")
+
+    offloaded: OffloadedConnection
+    place: Place
+    raw: bytes
+    """Its key in the maps."""
+
+
+def fill(
+    conn: Connection, offloaded: OffloadedConnection, place: Place, jiffies: Jiffies, now: float
+) -> None:
+    """Give a connection of the engine what the maps say."""
+    conn.dest = place.dest
+    conn.fwmark = place.service.fwmark
+    conn.state = conn.old_state = offloaded.state
+    conn.in_pkts = offloaded.packets
+    conn.timeout = offloaded.timeout / jiffies.hz
+    conn.expires = now - jiffies.ago(offloaded.seen, now) + conn.timeout
+    flags = offloaded.forward
+    if offloaded.inactive:
+        flags |= ConnFlag.INACTIVE
+    if offloaded.forward != Forward.MASQ:
+        flags |= ConnFlag.NOOUTPUT
+    conn.flags = int(flags)
+
+
+def engine_connection(kind: type[Connection], offloaded: OffloadedConnection, place: Place) -> Connection:
+    """A connection of the same ends, otherwise empty."""
+    dest = place.dest
+    return kind(
+        offloaded.af,
+        offloaded.protocol,
+        offloaded.caddr,
+        offloaded.cport,
+        offloaded.vaddr,
+        offloaded.vport,
+        Family(dest.af),
+        offloaded.daddr,
+        offloaded.dport,
+        0,
+    )
+
+
+def view(offloaded: OffloadedConnection, place: Place, jiffies: Jiffies, now: float) -> View:
+    """The view of a connection of the maps."""
+    conn = engine_connection(View, offloaded, place)
+    assert isinstance(conn, View)
+    fill(conn, offloaded, place, jiffies, now)
+    conn.flags |= int(ConnFlag.HASHED)
+    conn.offloaded, conn.place, conn.raw = offloaded, place, client_key(offloaded)
+    return conn
+
+
+def offloaded_connection(conn: Connection, number: int, jiffies: Jiffies) -> OffloadedConnection:
+    """A connection of the engine as the maps are to have it; number: of its destination."""
+    return OffloadedConnection(
+        protocol=int(conn.protocol),
+        caddr=conn.caddr,
+        cport=conn.cport,
+        vaddr=conn.vaddr,
+        vport=conn.vport,
+        daddr=conn.daddr,
+        dport=conn.dport,
+        forward=conn.forward,
+        state=int(conn.state),
+        timeout=jiffies.length(conn.timeout),
+        seen=jiffies.at(conn.expires - conn.timeout),
+        dest=number,
+        packets=conn.in_pkts,
+        inactive=bool(conn.flags & ConnFlag.INACTIVE),
+        controlled=conn.control is not None,
+    )
