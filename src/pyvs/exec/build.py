@@ -19,16 +19,22 @@ SECONDS: Final = 120
 
 
 class Product(NamedTuple):
-    """Something that is compiled: its file, the folder of its sources, what the compiler is told besides."""
+    """Something that is compiled: its file, its sources, what the compiler is told besides."""
 
     file: str
-    sources: str
+    sources: tuple[str, ...]
+    """Patterns of files beside this one."""
     options: tuple[str, ...]
     libraries: tuple[str, ...]
 
 
-SHIM: Final = Product("pyvs-shim.so", "shim", ("-shared", "-fPIC"), ("-ldl", "-lpthread"))
-SUPERVISOR: Final = Product("pyvs-supervise", "supervise", (), ())
+SHIM: Final = Product("pyvs-shim.so", ("shim/*.c",), ("-shared", "-fPIC"), ("-ldl", "-lpthread"))
+SUPERVISOR: Final = Product(
+    "pyvs-supervise",
+    ("supervise/*.c", "shim/director.c", "shim/messages.c", "shim/places.c"),
+    (f"-I{HERE / 'shim'}",),
+    (),
+)
 PRODUCTS: Final = (SHIM, SUPERVISOR)
 
 
@@ -71,14 +77,14 @@ def compile_to(product: Product, target: Path) -> None:
 
 
 def _sources(product: Product) -> list[str]:
-    return [str(path) for path in sorted((HERE / product.sources).glob("*.c"))]
+    return [str(path) for pattern in product.sources for path in sorted(HERE.glob(pattern))]
 
 
 def _fingerprint(product: Product) -> str:
     """A name that changes with the sources."""
     digest = hashlib.sha256(repr((product, FLAGS)).encode())
-    for path in sorted((HERE / product.sources).iterdir()):
-        digest.update(path.read_bytes())
+    for path in (*_sources(product), *sorted(HERE.glob("*/*.h"))):
+        digest.update(Path(path).read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -16,7 +16,9 @@
 #define PATIENCE 30 /* seconds until a director that doesn't answer is given up */
 #define NOBODY 65534
 
-/* The socket's address: PYVS_SOCKET, or the one named by the network namespace of this thread. */
+const char *director_namespace = "/proc/thread-self/ns/net";
+
+/* The socket's address: PYVS_SOCKET, or the one named by the network namespace. */
 static socklen_t address_of_director(struct sockaddr_un *address)
 {
 	const char *given = getenv("PYVS_SOCKET");
@@ -36,7 +38,7 @@ static socklen_t address_of_director(struct sockaddr_un *address)
 		}
 		return sizeof *address;
 	}
-	if (syscall(SYS_newfstatat, AT_FDCWD, "/proc/thread-self/ns/net", &status, 0) < 0)
+	if (syscall(SYS_newfstatat, AT_FDCWD, director_namespace, &status, 0) < 0)
 		return 0;
 	snprintf(address->sun_path, sizeof address->sun_path, "/run/pyvs/%lu.sock", (unsigned long)status.st_ino);
 	return sizeof *address;

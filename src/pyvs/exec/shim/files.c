@@ -7,70 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "shim.h"
-
-enum place { ELSEWHERE, PROC_NET, SYSCTL };
-
-static const char *after(const char *path, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return strncmp(path, prefix, length) ? NULL : path + length;
-}
-
-/* Which of our files a path names; `name` is the part that the director knows. */
-static enum place place_of(int directory, const char *path, const char **name)
-{
-	static const char *const nets[] = {"/proc/net/", "/proc/self/net/", "/proc/thread-self/net/"};
-	const char *rest = NULL;
-
-	if (!path)
-		return ELSEWHERE;
-	if (*path != '/') {
-		char where[PATH_MAX];
-
-		if (directory != AT_FDCWD || strncmp(path, "ip_vs", 5))
-			return ELSEWHERE;
-		if (syscall(SYS_getcwd, where, sizeof where) < 0 || strlen(where) < 4 ||
-		    strncmp(where, "/proc/", 6) || strcmp(where + strlen(where) - 4, "/net"))
-			return ELSEWHERE;
-		rest = path;
-	}
-	for (size_t i = 0; !rest && i < sizeof nets / sizeof *nets; i++)
-		rest = after(path, nets[i]);
-	if (rest) {
-		*name = rest;
-		return strncmp(rest, "ip_vs", 5) ? ELSEWHERE : PROC_NET;
-	}
-	rest = after(path, "/proc/sys/net/ipv4/vs/");
-	if (rest && *rest && !strchr(rest, '/')) {
-		*name = rest;
-		return SYSCTL;
-	}
-	return ELSEWHERE;
-}
-
-/* The text of a file of ours: 0, an errno, or NO_DIRECTOR. */
-static int read_text(enum place place, const char *name, struct text *text)
-{
-	int error = director_ask(place == PROC_NET ? KIND_PROC : KIND_SYSCTL_READ, name, strlen(name), NULL, 0, text);
-
-	if (!error && place == SYSCTL) {
-		char *longer = realloc(text->bytes, text->length + 2);
-
-		if (!longer)
-			return ENOMEM;
-		longer[text->length++] = '\n';
-		text->bytes = longer;
-	}
-	return error;
-}
 
 /* Write a sysctl; as many bytes as were given, or -1 with errno. */
 ssize_t sysctl_write(const char *name, const void *text, size_t length)
@@ -83,50 +25,6 @@ ssize_t sysctl_write(const char *name, const void *text, size_t length)
 	return -1;
 }
 
-/* A file in memory that holds the text, to be read from its beginning. */
-static int file_of(const struct text *text, const char *name, int flags)
-{
-	int fd = syscall(SYS_memfd_create, name, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
-	size_t done = 0;
-
-	while (fd >= 0 && done < text->length) {
-		ssize_t written = syscall(SYS_write, fd, text->bytes + done, text->length - done);
-
-		if (written < 0 && errno != EINTR) {
-			int error = errno;
-
-			syscall(SYS_close, fd);
-			errno = error;
-			return -1;
-		}
-		done += written > 0 ? written : 0;
-	}
-	if (fd >= 0)
-		syscall(SYS_lseek, fd, 0, SEEK_SET);
-	return fd;
-}
-
-/*
- * A connection on which all that is written is a text for the sysctl: that works for those too who write by libc's
- * streams or by a descriptor that they were handed. By a hook of ours a writer learns whether it was refused.
- */
-static int writable(const char *name, int flags)
-{
-	int fd = director_connect();
-	int error = fd < 0 ? EIO : director_ask_at(fd, KIND_SYSCTL_OPEN, name, strlen(name), NULL, 0, NULL);
-
-	if (error) {
-		if (fd >= 0)
-			syscall(SYS_close, fd);
-		errno = error == EPERM ? EACCES : error;
-		return -1;
-	}
-	if (!(flags & O_CLOEXEC))
-		syscall(SYS_fcntl, fd, F_SETFD, 0);
-	descriptor_is(fd, ROLE_SYSCTL, 0, name);
-	return fd;
-}
-
 /* Open one of our files; false when the path is none of ours or there is no director. */
 static bool open_ours(int directory, const char *path, int flags, int *fd)
 {
@@ -137,7 +35,7 @@ static bool open_ours(int directory, const char *path, int flags, int *fd)
 
 	if (place == ELSEWHERE)
 		return false;
-	error = read_text(place, name, &text);
+	error = place_text(place, name, &text);
 	if (error == NO_DIRECTOR)
 		return false;
 	if (!error && flags & O_DIRECTORY)
@@ -147,10 +45,10 @@ static bool open_ours(int directory, const char *path, int flags, int *fd)
 	if (error)
 		*fd = -1;
 	else if ((flags & O_ACCMODE) == O_WRONLY)
-		*fd = writable(name, flags);
+		*fd = place_writable(name, flags);
 	else
-		*fd = file_of(&text, name, flags);
-	if (*fd >= 0 && (flags & O_ACCMODE) == O_RDWR)
+		*fd = place_file(&text, name, flags);
+	if (*fd >= 0 && (flags & O_ACCMODE) != O_RDONLY)
 		descriptor_is(*fd, ROLE_SYSCTL, 0, name);
 	free(text.bytes);
 	if (error)
@@ -287,7 +185,7 @@ static const char *model_of(int directory, const char *path)
 
 	if (place == ELSEWHERE)
 		return path;
-	error = read_text(place, name, &text);
+	error = place_text(place, name, &text);
 	free(text.bytes);
 	if (error)
 		return path;

@@ -49,6 +49,7 @@ struct text {
 #pragma GCC visibility push(hidden)
 
 /* director.c */
+extern const char *director_namespace; /* whose director: a file of a network namespace */
 int director_connect(void);
 int director_ask_at(int fd, enum kind kind, const void *head, size_t head_length, const void *body, size_t length,
 		    struct text *answer);
@@ -87,6 +88,14 @@ int ask_kernel(int fd, bool echo, uint32_t portid, const void *data, size_t leng
 int answer_family(int fd, uint32_t portid, const void *data, size_t length);
 int ends_asked(const void *data, size_t length);
 int ends_read(const void *data, size_t length);
+
+/* places.c */
+enum place { ELSEWHERE, PROC_NET, SYSCTL };
+
+enum place place_of(int directory, const char *path, const char **name);
+int place_text(enum place place, const char *name, struct text *text);
+int place_file(const struct text *text, const char *name, int flags);
+int place_writable(const char *name, int flags);
 
 /* files.c */
 ssize_t sysctl_write(const char *name, const void *text, size_t length);
