@@ -42,6 +42,13 @@ class ToldControl(Control):
         super().__init__(ns)
         self._told = told
         self._sync_sockets = sync_sockets
+        self.texts: dict[str, Callable[[], str]] = {}
+        """Texts of the director's own beside those of /proc/net, by name."""
+
+    def proc(self, name: str, now: float | None = None) -> str:
+        """A text of the director's own, or of /proc/net. Raises ControlError(ENOENT)."""
+        own = self.texts.get(name)
+        return super().proc(name, now) if own is None else own()
 
     def new_service(self, spec: ServiceSpec, now: float) -> None:
         """Add a service. Raises ControlError."""

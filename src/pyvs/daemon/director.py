@@ -9,23 +9,25 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 from pyvs import plugins
 from pyvs.core.apps.ftp import Ftp
-from pyvs.core.control.verbs import Control
 from pyvs.core.engine import Engine
 from pyvs.core.errors import PyvsError
+from pyvs.daemon import fast_account
 from pyvs.daemon.agents import Agents
 from pyvs.daemon.chain_updates import ChainUpdates
 from pyvs.daemon.checks import firewall_hints, hints
-from pyvs.daemon.control import ToldControl
 from pyvs.daemon.environment import LiveEnvironment
 from pyvs.daemon.fast import Choice, Fast
 from pyvs.daemon.live import Live
 from pyvs.daemon.log import Log
 from pyvs.daemon.loop import Loop, Signals, freeze
+from pyvs.daemon.state.control import KeptControl
+from pyvs.daemon.state.state import RuleFile, State, opened
 from pyvs.daemon.sync_sockets import SyncSockets
 from pyvs.datapath.chains.iptables import ChainError
 from pyvs.datapath.chains.keeper import Chains
@@ -61,14 +63,10 @@ class Options:
     keep_fast: bool = False
     """At the end the fast path stays, with its connections, for the next director."""
     debug: bool = False
-
-
-class RuleSet(Protocol):
-    """Rules from a file, checked."""
-
-    def apply(self, control: Control, now: float) -> None:
-        """Put them into an engine. Raises PyvsError."""
-        ...
+    state_dir: Path | None = None
+    """Where rules and connections are kept; None: they are not."""
+    state_must: bool = False
+    """Without that folder the director doesn't start."""
 
 
 class Director:
@@ -115,7 +113,14 @@ class Director:
         stack.callback(self._close_fast)
         self.sync_sockets = SyncSockets(self.engine, self.log, clock)
         stack.callback(self.sync_sockets.close)
-        self.control = self.engine.control = ToldControl(self.engine.ns, self._told, self.sync_sockets)
+        self.state: State | None = None
+        if options.state_dir is not None:
+            self.state = opened(options.state_dir, self.log, clock, must=options.state_must)
+        if self.state is not None:
+            stack.callback(self.state.close)
+        self.control = self.engine.control = KeptControl(self.engine.ns, self._told, self.sync_sockets)
+        if self.fast is not None:
+            self.control.texts[fast_account.NAME] = partial(fast_account.account, self.fast)
         self.door = ControlSocket(self._socket_file, Server(self.control), clock, self.log.error)
         stack.callback(self.door.close)
         self.plain = Queue(options.queue, length=options.queue_length, fail_open=options.fail_open)
@@ -149,14 +154,16 @@ class Director:
     def __exit__(self, *problem: object) -> None:
         self.close()
 
-    def start(self, rules: RuleSet | None = None) -> None:
-        """Put the rules into the engine and our chains into the kernel. Raises PyvsError."""
+    def start(self, rules: RuleFile | None = None) -> None:
+        """Put what was kept, or the rules, into the engine and our chains into the kernel. Raises PyvsError."""
         for program in self.chains.remove_leftovers():
             self.log.warning(
                 f"the tables of {program} held chains of a director that did not end cleanly: they are replaced"
             )
         self._stack.callback(self._remove_chains)
-        if rules is not None:
+        if self.state is not None:
+            self.state.begin(self.engine, self.control, rules)
+        elif rules is not None:
             rules.apply(self.control, self.clock())
         self._started = True
         self.updates.start()
@@ -221,6 +228,8 @@ class Director:
             self.loop.watch(self.environment, self._look_at_host)
             self.loop.watch(self.sync_sockets, self.sync_sockets.on_readable)
             self.loop.run(self._next_time, self._tick)
+            if self.state is not None:
+                self.state.save_connections(self.engine, views=not self.options.keep_fast)
         finally:
             self.loop.forget(signals)
             signals.close()
@@ -241,6 +250,9 @@ class Director:
         if self.fast is not None:
             self.fast.before_verbs()
         self.door.on_readable()
+        if self.engine.ns.commands:  # resets
+            self.live.perform(self.engine.drain(), self.clock())
+            self.sender.flush()
 
     def _look_at_host(self) -> None:
         policy = self.environment.policy_routing
@@ -254,7 +266,8 @@ class Director:
     def _next_time(self) -> float | None:
         wake = min(self.engine.next_timeout(), self._look_due)
         fast_due = None if self.fast is None else self.fast.due
-        for due in (self.updates.due, self._hints_due, self.agents.due, fast_due):
+        kept = None if self.state is None else self.state.due
+        for due in (self.updates.due, self._hints_due, self.agents.due, fast_due, kept):
             if due is not None and due < wake:
                 wake = due
         return wake
@@ -271,6 +284,9 @@ class Director:
             self.updates.put_in()
         if self._hints_due is not None and self._hints_due <= now:
             self._hint()
+        kept = None if self.state is None else self.state.due
+        if self.state is not None and kept is not None and kept <= now:
+            self.state.tick()
         agents = self.agents.due
         if agents is not None and agents <= now:
             self.agents.tick()

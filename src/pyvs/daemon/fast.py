@@ -70,6 +70,8 @@ class Fast:
         self._swept = 0.0
         """Seconds of work that the present sweep has taken."""
         self._refused: str | None = None
+        self.new = False
+        """Whether the programs schedule new connections."""
         fast.configure(new=0)
         engine.ns.connections = self.table
 

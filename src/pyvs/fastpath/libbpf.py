@@ -74,6 +74,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "bpf_map__fd": (c_int, c_void_p),
     "bpf_map__set_pin_path": (c_int, c_void_p, c_char_p),
     "bpf_map__reuse_fd": (c_int, c_void_p, c_int),
+    "bpf_map__max_entries": (c_uint32, c_void_p),
     "bpf_map__set_max_entries": (c_int, c_void_p, c_uint32),
     "bpf_map_lookup_elem": (c_int, c_int, c_char_p, c_void_p),
     "bpf_map_lookup_and_delete_elem": (c_int, c_int, c_char_p, c_void_p),

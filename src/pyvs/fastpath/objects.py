@@ -60,6 +60,10 @@ class LoadedObject:
         for name, handle in self._handles.items():
             self.maps[name] = libbpf().bpf_map__fd(handle)
 
+    def entries(self, name: str) -> int:
+        """How many a map can hold. Raises KeyError."""
+        return int(libbpf().bpf_map__max_entries(self._handles[name]))
+
     def program(self, name: str) -> int:
         """A program's descriptor. Raises KeyError."""
         found = libbpf().bpf_object__find_program_by_name(self._handle, name.encode())

@@ -1,0 +1,68 @@
+"""What the fast path serves, what not and why: the text of `pyvs fast`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pyvs.core.flags import Family, Forward
+from pyvs.core.namespace import Namespace
+from pyvs.fastpath.tables import LIMITS
+
+if TYPE_CHECKING:
+    from pyvs.daemon.fast import Fast
+    from pyvs.fastpath.mirror import Place
+
+NAME = "pyvs_fast"
+"""As a file of the control language."""
+
+
+def account(fast: Fast) -> str:
+    """The whole text: a line a fact, lists indented below their line."""
+    return "\n".join(_lines(fast)) + "\n"
+
+
+def _lines(fast: Fast) -> Iterator[str]:
+    mirror, table, names = fast.mirror, fast.table, fast.environment.names
+    mirror.pull()
+    places = sorted(mirror.places.values(), key=lambda place: place.number)
+    at = ", ".join(
+        f"{names.get(index, index)} ({kind})" for index, kind in sorted(fast.links.attached.items())
+    )
+    yield f"programs: {fast.fast.mode} at {at or 'no device'}"
+    yield f"state: {'serving' if mirror.refused is None else 'resting: ' + mirror.refused}"
+    new = "by the programs" if fast.new else "by the engine, after the host's filter"
+    yield f"new connections: scheduled {new}"
+    live = sum(place.active + place.inactive for place in places)
+    yield f"connections in the maps: {live}"
+    yield f"handed over by the engine: {table.handed_over}"
+    yield f"came back to the engine: {table.came_back}"
+    yield f"ended in the maps: {table.ended}"
+    served = sum(place.pulled["inpkts"] + place.pulled["outpkts"] for place in places)
+    yield f"served: {served} packets"
+    yield "not served, by reason:"
+    for miss, count in fast.fast.misses().items():
+        if count:
+            yield f"  {count:>12}  {miss.sentence}"
+    yield "connections that stayed with the engine, by reason:"
+    for why, many in table.kept.most_common():
+        yield f"  {many:>12}  {why}"
+    yield "servers:"
+    for place in places:
+        yield f"  {place.number:>5}  {_server(place)}"
+    yield "maps:"
+    for family, name in ((Family.INET, "conns4"), (Family.INET6, "conns6")):
+        filled = sum(
+            (place.active + place.inactive) * (2 if place.dest.forward == Forward.MASQ else 1)
+            for place in places
+            if place.service.af == family
+        )
+        yield f"  {name:<12} {filled} of {fast.fast.loaded.entries(name)} entries"
+    yield f"  {'dests':<12} {len(places)} of {LIMITS['MAX_DESTS']} entries"
+
+
+def _server(place: Place) -> str:
+
+    name = Namespace.name_of(place.dest.addr, place.dest.port)
+    why = place.refused or ("offloaded" if place.dest.available else "removed, its connections go on")
+    return f"{place.service} -> {name}: {why}, {place.active} active, {place.inactive} inactive in the maps"

@@ -1,0 +1,108 @@
+"""The fast path of a live director: real HTTP, listings that are one, connections that outlive their daemon."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fast_clients import KeptAlive, bpf_file_system
+
+from pyvs.lab import course, wait
+from pyvs.lab.director import Director
+from pyvs.lab.howto import PLANS, ipvsadm_lines, topology
+from pyvs.lab.lab import Lab
+from pyvs.lab.load import Load, Target
+from pyvs.netlink.unix import UnixTransport
+
+pytestmark = [pytest.mark.live, pytest.mark.root]
+
+SERVERS = ("server1", "server2", "server3")
+MANY = 300
+
+
+@pytest.fixture
+def bpffs(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "bpf"
+    folder.mkdir()
+    with bpf_file_system(folder):
+        yield folder
+
+
+def rule_file(folder: Path, method: str, family: int) -> Path:
+    file = folder / "rules"
+    file.write_text("\n".join(ipvsadm_lines(method, family)) + "\n")
+    return file
+
+
+def load(lab: Lab, family: int, requests: int) -> Load:
+    plan = PLANS[family]
+    sources = {"client1": plan.clients[0], "client2": plan.clients[1]}
+    target = Target(plan.virtual, 80, SERVERS)
+    made = Load([lab["client1"], lab["client2"]], sources, target, requests=requests, rate=400)
+    made.start()
+    made.wait(30)
+    return made
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_http_over_nat_is_served_in_the_kernel_and_counted_once(bpffs: Path, family: int) -> None:
+    with Lab(topology("nat", (family,))) as lab:
+        course.start_servers(lab, "nat", (family,))
+        with Director(lab, ["--fast", "tc"]) as director:
+            for line in ipvsadm_lines("nat", family):
+                director.adm(line)
+            done = load(lab, family, 90)
+            assert done.tally.failed == {}
+            assert done.tally.answered == dict.fromkeys(SERVERS, 30)
+            rows = director.rows({})
+            assert [row.active + row.inactive for row in rows] == [30, 30, 30]
+            listed = director.adm("-Lnc").splitlines()[2:]
+            assert len(listed) == 90
+            wait.until(lambda: sum(row.connections for row in director.rows({})) == 90, "not counted", 5)
+            served = int(_account(director)["served"].split()[0])
+            assert served > 400
+            packets = director.adm("-Ln --stats --exact").splitlines()[-3:]
+            assert all(int(line.split()[2]) == 30 for line in packets)
+    assert not list(bpffs.glob("pyvs/*/*")), "a clean end leaves nothing pinned"
+
+
+def _account(director: Director) -> dict[str, str]:
+    with contextlib.closing(UnixTransport(director.socket)) as transport:
+        text = transport.proc("pyvs_fast")
+    return dict(line.split(": ", 1) for line in text.splitlines() if ": " in line and line[0] != " ")
+
+
+def test_connections_outlive_ten_directors(bpffs: Path, tmp_path: Path) -> None:
+    rules = rule_file(tmp_path, "nat", 4)
+    with Lab(topology("nat", (4,))) as lab:
+        course.start_servers(lab, "nat", (4,))
+        options = ["--fast", "tc", "--rules", str(rules)]
+        director = Director(lab, options)
+        director.__enter__()
+        alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, MANY)
+        wait.until(lambda: _maps_own(director) >= MANY, "not all connections went to the maps", 5)
+        with alive:
+            for _ in range(10):
+                assert director.process is not None
+                director.process.kill()
+                director.process.wait(5)
+                rounds = alive.rounds
+                wait.until(lambda rounds=rounds: alive.rounds > rounds + 1, "nobody answers", 10)  # type: ignore[misc]
+                director.stop()
+                director = Director(lab, options)
+                director.__enter__()
+        assert alive.failed == {}
+        rows = director.rows({})
+        assert sum(row.active for row in rows) == MANY
+        assert len(director.adm("-Lnc").splitlines()[2:]) == MANY
+        alive.close()
+        wait.until(lambda: sum(row.active for row in director.rows({})) == 0, "they are still active", 5)
+        director.stop()
+    assert not list(bpffs.glob("pyvs/*/*"))
+
+
+def _maps_own(director: Director) -> int:
+    return int(_account(director)["connections in the maps"])
