@@ -238,5 +238,5 @@ def _no_nfqueue(number: int | None) -> str:
     reason = os.strerror(number) if number else "no reason given"
     return (
         f"this kernel has no NFQUEUE ({reason}): load nfnetlink_queue and xt_NFQUEUE "
-        "(modprobe nfnetlink_queue xt_NFQUEUE), or use a kernel with CONFIG_NETFILTER_NETLINK_QUEUE"
+        "(modprobe -a nfnetlink_queue xt_NFQUEUE), or use a kernel with CONFIG_NETFILTER_NETLINK_QUEUE"
     )
