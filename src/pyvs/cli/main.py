@@ -13,6 +13,11 @@ COMMANDS: Final[dict[str, str]] = {
     "replay": "pyvs.cli.replay:replay",
     "explain": "pyvs.cli.explain:explain",
     "lab": "pyvs.cli.lab:lab",
+    "apply": "pyvs.cli.apply:apply",
+    "connections": "pyvs.cli.connections:connections",
+    "drop-connections": "pyvs.cli.drop_connections:drop_connections",
+    "drain": "pyvs.cli.drain:drain",
+    "policy": "pyvs.cli.policy:policy",
     "masquerade": "pyvs.cli.masquerade:masquerade",
     "portfw": "pyvs.cli.portfw:portfw",
 }

@@ -51,6 +51,9 @@ EXPECTED: Final = (
     ("illegal tunnel type", "ipip, gue or gre"),
     ("illegal tunnel port", "a port from 1 to 65535"),
     ("invalid scheduler flag", "sh-fallback, sh-port, mh-fallback, mh-port or flag-1 to flag-3"),
+    ("Zero port", "ADDRESS:PORT, or a persistent service (-p) for all ports"),
+    ("Different address family", "a real server of the service's family, or a tunnel to it (-i)"),
+    ("multiple '", "each option once"),
     ("You need to supply", "all that the command needs, as ipvsadm-save writes it"),
 )
 """What a line should have said, by how its refusal begins."""
@@ -106,7 +109,7 @@ class Rules:
             except ControlError as refusal:
                 for each in reversed(done):
                     each()
-                raise RulesError(_mistake(self.file, line.number, line.text, str(refusal))) from None
+                raise RulesError(mistake(self.file, line.number, line.text, str(refusal))) from None
             if undo is not None:
                 done.append(undo)
 
@@ -131,14 +134,14 @@ def parse_rules(text: str, file: str = "rules", names: Names = SYSTEM_NAMES) -> 
             continue
         try:
             lines.append(Line(number, content, _read(content, names)))
-        except _MistakeError as mistake:
-            mistakes.append(_mistake(file, number, content, str(mistake), mistake.expected))
+        except _MistakeError as wrong:
+            mistakes.append(mistake(file, number, content, str(wrong), wrong.expected))
             if len(mistakes) >= MOST_MISTAKES:
                 break
     if mistakes:
         raise RulesError("\n".join(mistakes))
     rules = Rules(file, lines)
-    control = Engine(_Anywhere(), schedulers=plugins.schedulers()).control
+    control = trial()
     rules.apply(control)
     rules.services = [(view, control.get_dests(view.spec.key)) for view in control.get_services()]
     return rules
@@ -149,6 +152,19 @@ def client_of(target: Target, now: float = 0.0) -> Client:
     if isinstance(target, Client):
         return target
     return Client(DirectTransport(Server(target), lambda: now))
+
+
+def trial() -> Control:
+    """The control of an engine to try rules on, on a host that reaches everything."""
+    return Engine(_Anywhere(), schedulers=plugins.schedulers()).control
+
+
+def parse_line(content: str, file: str, number: int, names: Names = SYSTEM_NAMES) -> Invocation | Setting:
+    """One line without its comment. Raises RulesError."""
+    try:
+        return _read(content, names)
+    except _MistakeError as wrong:
+        raise RulesError(mistake(file, number, content, str(wrong), wrong.expected)) from None
 
 
 # ---- lines -----------------------------------------------------------------
@@ -198,9 +214,15 @@ def _read_command(words: Sequence[str], names: Names) -> Invocation:
     return asked
 
 
-def _mistake(file: str, number: int, content: str, wrong: str, expected: str = "") -> str:
+def mistake(file: str, number: int, content: str, wrong: str, expected: str = "") -> str:
+    """What is wrong with a line, and the line, in characters that can be shown."""
     tail = f"; expected {expected}" if expected else ""
-    return f"{file}:{number}: {wrong}{tail}\n    {content}"
+    sentence = " ".join(f"{file}:{number}: {wrong}{tail}".split("\n"))
+    return f"{_shown(sentence)}\n    {_shown(content)}"
+
+
+def _shown(text: str) -> str:
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _write(client: Client, setting: Setting) -> Callable[[], None]:

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from pyvs.cli.apply import FileRules
 from pyvs.cli.rules import load_rules
 from pyvs.core.apps.ftp import Ftp
 from pyvs.core.apps.registry import ports_of
@@ -15,6 +16,7 @@ from pyvs.core.errors import PyvsError
 from pyvs.daemon.director import OWN_MARK, QUEUE, Director, Options
 from pyvs.daemon.fast import CHOICES, Choice
 from pyvs.daemon.log import Log
+from pyvs.daemon.state.folder import default_folder
 from pyvs.netlink.unix import socket_path
 
 DEFAULT_RULES: Final = "/etc/ipvsadm.rules"
@@ -29,7 +31,13 @@ FAILED: Final = 2
     help=f"Rules as ipvsadm-save writes them, and net.ipv4.vs.NAME = VALUE lines. "
     f"Without it {DEFAULT_RULES} is read if it exists.",
 )
-@click.option("--no-state", is_flag=True, help="Begin with empty tables (this version always does).")
+@click.option(
+    "--state-dir",
+    metavar="FOLDER",
+    help="Where rules survive the director, and connections its clean end. Without it /var/lib/pyvs, or without root "
+    "$XDG_STATE_HOME/pyvs; for network namespaces without a name nothing is kept.",
+)
+@click.option("--no-state", is_flag=True, help="Keep nothing, and begin with empty tables.")
 @click.option(
     "--fast",
     type=click.Choice(CHOICES),
@@ -74,6 +82,7 @@ FAILED: Final = 2
 @click.option("--debug", is_flag=True, help="Log more.")
 def run(
     rules: str | None,
+    state_dir: str | None,
     no_state: bool,
     fast: Choice,
     keep_fast: bool,
@@ -100,14 +109,16 @@ def run(
             fast=fast,
             keep_fast=keep_fast,
             debug=debug,
+            state_dir=None if no_state else Path(state_dir) if state_dir else default_folder(),
+            state_must=state_dir is not None,
         )
         file = rules
         if file is None and Path(DEFAULT_RULES).exists():
             file = DEFAULT_RULES
-        checked = load_rules(file) if file is not None else None
+        checked = (
+            FileRules(load_rules(file), Path(file).read_text(errors="replace")) if file is not None else None
+        )
         with Director(options, log, socket_file or socket_path()) as director:
-            if checked is not None:
-                log.info(f"rules from {file}")
             director.start(checked)
             director.run()
     except PyvsError as error:

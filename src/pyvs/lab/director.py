@@ -74,6 +74,8 @@ class Director:
                     str(rules),
                     "--socket",
                     str(self.socket),
+                    "--state-dir",
+                    str(Path(self._folder.name, "state")),
                     *self.options,
                 ]
                 self.process = self.lab.start(self.host, command, stdout=log, stderr=log)

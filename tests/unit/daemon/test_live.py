@@ -253,7 +253,7 @@ def test_a_fault_of_the_engine_costs_one_packet() -> None:
 
 def test_commands_are_done_in_their_order() -> None:
     def decide(packet: Packet, hook: Hook) -> Verdict:
-        error = b"\x45" + bytes(19) + b"\x03\x03" + bytes(6)
+        error = b"\x45" + bytes(8) + b"\x01" + bytes(10) + b"\x03\x03" + bytes(6)
         fixture.engine.ns.commands += [
             Transmit(Packet(b"one"), ROUTE, b"dest"),
             *(Output(Packet(error)) for _ in range(8)),

@@ -8,11 +8,11 @@ from pyvs.datapath.icmp_rate import IcmpRate
 
 
 def error4(kind: int, code: int = 0, receiver: int = 1) -> bytes:
-    return b"\x45" + bytes(15) + receiver.to_bytes(4, "big") + bytes((kind, code)) + bytes(6)
+    return b"\x45" + bytes(8) + b"\x01" + bytes(6) + receiver.to_bytes(4, "big") + bytes((kind, code)) + bytes(6)
 
 
 def error6(kind: int, receiver: int = 1) -> bytes:
-    return b"\x60" + bytes(23) + receiver.to_bytes(16, "big") + bytes((kind, 0)) + bytes(6)
+    return b"\x60" + bytes(5) + b"\x3a" + bytes(17) + receiver.to_bytes(16, "big") + bytes((kind, 0)) + bytes(6)
 
 
 def test_six_at_once_then_one_a_second() -> None:
@@ -70,3 +70,10 @@ def test_the_hosts_sysctls_are_read() -> None:
     rate = IcmpRate.of_host()
     assert rate.interval >= 0
     assert rate.global_burst >= 0
+
+
+def test_resets_and_other_packets_of_ours_are_not_limited() -> None:
+    rate = IcmpRate(global_burst=1)
+    reset4 = b"\x45" + bytes(8) + b"\x06" + bytes(10) + b"\x03\x03" + bytes(18)
+    reset6 = b"\x60" + bytes(5) + b"\x06" + bytes(33) + b"\x01\x00" + bytes(18)
+    assert all(rate.allow(packet, 1.0) for _ in range(50) for packet in (reset4, reset6))

@@ -6,6 +6,7 @@ from typing import Final
 
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import delete
+from pyvs.core.connections.table import in_key
 from pyvs.core.flags import ConnFlag
 from pyvs.core.namespace import Namespace
 from pyvs.core.policy.sweep import Sweep
@@ -41,7 +42,8 @@ def finish(ns: Namespace, conn: Connection) -> bool:
     if conn.watch is not None and conn.watch.ending:
         return False
     if can_be_told(conn):
-        reset(ns, conn)
+        # One that the fast path owns comes back by this.
+        reset(ns, ns.connections.find_in(conn.protocol, in_key(conn)) or conn)
         return True
     if conn.n_control:
         return False

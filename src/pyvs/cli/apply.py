@@ -1,0 +1,108 @@
+"""`pyvs apply`: bring the director from what is to what a rule file says, in one step."""
+
+from __future__ import annotations
+
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import click
+
+from pyvs.cli.applying.difference import difference, show
+from pyvs.cli.applying.reading import read_tables
+from pyvs.cli.applying.tables import Tables, tables_of
+from pyvs.cli.policy import read_policies
+from pyvs.cli.rules import Rules, RulesError, client_of
+from pyvs.core.control.native_specs import Change, SetPolicy
+from pyvs.core.control.verbs import Control
+from pyvs.core.errors import ControlError, Errno, PyvsError
+from pyvs.netlink.native_client import NativeClient
+from pyvs.netlink.native_rows import rule_rows
+from pyvs.netlink.unix import UnixTransport, socket_path
+
+FAILED: Final = 1
+TRIES: Final = 5
+"""So often the difference is worked out anew when someone else changes the rules meanwhile."""
+
+
+class FileRules:
+    """A rule file for `pyvs run`: its rules, its policies, and whether it has changed."""
+
+    def __init__(self, rules: Rules, text: str) -> None:
+        """Raises RulesError."""
+        self._rules = rules
+        self._text = text
+        self._policies = [SetPolicy(key, policy) for key, policy in read_policies(text, rules.file)]
+
+    @property
+    def digest(self) -> str:
+        """Another one when the file says something else."""
+        return sha256(self._text.encode("utf-8", "replace")).hexdigest()
+
+    def apply(self, control: Control, now: float) -> None:
+        """Put the rules into an engine without any. Raises PyvsError."""
+        self._rules.apply(control, now)
+        control.apply(self._policies, None, now)
+
+    def bring(self, control: Control, now: float) -> int:
+        """Bring an engine to them, in one step: how many changes. Raises PyvsError."""
+        present = tables_of(list(row) for rule in control.each_rule() for row in rule_rows(rule))
+        wanted = read_tables(self._text, self._rules.file, present)
+        client = client_of(control, now)
+        return control.apply(difference(present, wanted, client.get_config, client.sysctl_read), None, now)
+
+
+def bring(client: NativeClient, text: str, file: str, *, dry: bool, quiet: bool) -> list[Change]:
+    """Show what has to change, and change it; what it was. Raises PyvsError."""
+    for left in reversed(range(TRIES)):
+        generation, rows = client.rules()
+        present = tables_of(rows)
+        wanted: Tables = read_tables(text, file, present)
+        changes = difference(present, wanted, client.get_config, client.sysctl_read)
+        if not quiet:
+            show(changes, present)
+        if dry:
+            return changes
+        try:
+            client.apply(changes, generation)
+        except ControlError as refusal:
+            if refusal.errno != Errno.EBUSY or not left:
+                raise
+            click.echo(f"{refusal}; again", err=True)
+        else:
+            return changes
+    raise AssertionError
+
+
+@click.command()
+@click.argument("file")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@click.option("--quiet", "-q", is_flag=True, help="Don't show what changes.")
+def apply(file: str, dry_run: bool, quiet: bool) -> None:
+    """Bring the director to what FILE says: lines as ipvsadm-save writes them ('-' reads standard input).
+
+    What is not in FILE goes, what is in it comes or changes, all in one step or not at all. Connections of services and
+    servers that stay go on.
+    """
+    client = NativeClient(UnixTransport(socket_path()))
+    try:
+        changes = bring(client, _read(file), file, dry=dry_run, quiet=quiet)
+    except PyvsError as problem:
+        click.echo(f"pyvs apply: {problem}", err=True)
+        sys.exit(FAILED)
+    finally:
+        client.close()
+    if not quiet:
+        count = f"{len(changes)} change" + ("" if len(changes) == 1 else "s")
+        click.echo(f"{count} to be made" if dry_run else f"{count} made", err=True)
+
+
+def _read(file: str) -> str:
+    """The text of a file. Raises RulesError."""
+    if file == "-":
+        return sys.stdin.read()
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RulesError(f"{file}: can't be read: {error.strerror}") from None

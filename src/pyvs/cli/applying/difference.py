@@ -1,0 +1,138 @@
+"""What has to change, and how that is shown: lines as in a rule file after + (new), - (goes) and ~ (changes)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import click
+
+from pyvs.cli.applying.tables import Row, Tables, policy_of
+from pyvs.cli.ipvsadm.save import save_dest, save_service
+from pyvs.cli.policy import MARK, policy_line, service_words
+from pyvs.core.control.native_specs import (
+    AddDest,
+    AddService,
+    Change,
+    RemoveDest,
+    RemoveService,
+    SetDest,
+    SetKnob,
+    SetPolicy,
+    SetService,
+    SetTimeouts,
+)
+from pyvs.core.control.specs import (
+    DestKey,
+    DestSpec,
+    DestView,
+    ServiceKey,
+    ServiceSpec,
+    ServiceView,
+    Timeouts,
+)
+from pyvs.core.policy.policy import DEFAULT
+from pyvs.netlink.native_rows import read_dest_key, read_key, read_server, read_service
+
+COLOURS: Final = {"+": "green", "-": "red", "~": "yellow"}
+
+
+def difference(
+    present: Tables, wanted: Tables, timeouts: Callable[[], Timeouts], knob: Callable[[str], str]
+) -> list[Change]:
+    """The changes that lead from one to the other. timeouts, knob: tell what those of the director are now.
+
+    Policies of services that stay are changed only where the file speaks of them, for ipvsadm-save can't.
+    """
+    changes = list(_services(present, wanted))
+    if wanted.timeouts is not None:
+        now, then = timeouts(), wanted.timeouts
+        pairs = ((now.tcp, then.tcp), (now.tcp_fin, then.tcp_fin), (now.udp, then.udp))
+        if any(after not in (0, before) for before, after in pairs):
+            changes.append(SetTimeouts(then))
+    for name, text in wanted.knobs.items():
+        if knob(name).split() != text.split():
+            changes.append(SetKnob(name, text))
+    return changes
+
+
+def _services(present: Tables, wanted: Tables) -> Iterator[Change]:
+    before, after = present.services, wanted.services
+    for key in before:
+        if key not in after:
+            yield RemoveService(read_key(key))
+    for key, (row, servers) in after.items():
+        known = before.get(key)
+        if known is None:
+            yield AddService(read_service(row))
+        elif row != known[0]:
+            yield SetService(read_service(row))
+        old = known[1] if known is not None else {}
+        if servers != old:
+            yield from _servers(key, old, servers)
+        if key in wanted.policies:
+            policy = wanted.policies[key]
+            if policy != (policy_of(present, key) if known is not None else DEFAULT):
+                yield SetPolicy(read_key(key), policy)
+
+
+def _servers(key: str, before: dict[str, Row], after: dict[str, Row]) -> Iterator[Change]:
+    for place in before:
+        if place not in after:
+            yield RemoveDest(read_key(key), read_dest_key(place))
+    for place, row in after.items():
+        if place not in before:
+            yield AddDest(*read_server(row))
+        elif row != before[place]:
+            yield SetDest(*read_server(row))
+
+
+# ---- shown -----------------------------------------------------------------
+
+
+def shown(change: Change, present: Tables) -> tuple[str, str]:
+    """The sign of a change, and its line."""
+    match change:
+        case AddService(spec):
+            return "+", _service_line(spec)
+        case SetService(spec):
+            return "~", _service_line(spec)
+        case RemoveService(key):
+            return "-", f"-D {service_words(key)}"
+        case AddDest(key, dest):
+            return "+", _dest_line(key, dest)
+        case SetDest(key, dest):
+            return "~", _dest_line(key, dest)
+        case RemoveDest(key, place):
+            return "-", f"-d {service_words(key)} -r {_place(key, place)}"
+        case SetPolicy(key, policy):
+            return "~", policy_line(key, policy).removeprefix(MARK.removesuffix("policy "))
+        case SetTimeouts(timeouts):
+            return "~", f"--set {timeouts.tcp} {timeouts.tcp_fin} {timeouts.udp}"
+        case SetKnob(name, text):
+            return "~", f"net.ipv4.vs.{name} = {text}"
+
+
+def show(changes: list[Change], present: Tables) -> None:
+    """Print the difference, in colours on a terminal."""
+    for change in changes:
+        sign, line = shown(change, present)
+        click.secho(f"{sign} {line}", fg=COLOURS[sign])
+
+
+def _service_line(spec: ServiceSpec) -> str:
+    return save_service(ServiceView(spec, 0), None)
+
+
+def _dest_line(key: ServiceKey, spec: DestSpec) -> str:
+    line = save_dest(DestView(spec, 0, 0, 0), key, None)
+    if spec.u_threshold:
+        line += f" -x {spec.u_threshold}"
+    if spec.l_threshold:
+        line += f" -y {spec.l_threshold}"
+    return line
+
+
+def _place(key: ServiceKey, place: DestKey) -> str:
+    line = _dest_line(key, DestSpec(place))
+    return line.partition(" -r ")[2].split()[0]

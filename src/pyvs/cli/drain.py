@@ -1,0 +1,148 @@
+"""`pyvs drain`: take a server out gently."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from pyvs.cli.connections import place
+from pyvs.cli.ipvsadm.main import SYSTEM_NAMES
+from pyvs.cli.policy import read_service_words
+from pyvs.cli.tables import print_table
+from pyvs.core.control.native_specs import DrainKey, DrainView
+from pyvs.core.errors import ControlError
+from pyvs.netlink.native_client import NativeClient
+from pyvs.netlink.native_filter import read_place, read_time
+from pyvs.netlink.unix import UnixTransport, socket_path
+
+FAILED: Final = 1
+GLANCE: Final = 0.5
+"""Seconds between two looks."""
+AFTER: Final = 15.0
+"""Seconds after the deadline until it is said that connections are left."""
+COLUMNS: Final = ("service", "server", "connections", "at the beginning", "reset", "time left")
+
+
+@click.command()
+@click.argument("server", required=False)
+@click.option(
+    "--deadline", metavar="TIME", help="Reset what is left after so long: 90s, 5m, 1h. Else it goes on."
+)
+@click.option("-t", "tcp", metavar="ADDRESS:PORT", help="Only as a server of this TCP service.")
+@click.option("-u", "udp", metavar="ADDRESS:PORT", help="Only as a server of this UDP service.")
+@click.option("-f", "mark", metavar="MARK", help="Only as a server of this service by firewall mark.")
+@click.option("--cancel", is_flag=True, help="Let it take connections again.")
+@click.option("--no-wait", is_flag=True, help="Return at once.")
+def drain(
+    server: str | None,
+    deadline: str | None,
+    tcp: str | None,
+    udp: str | None,
+    mark: str | None,
+    cancel: bool,
+    no_wait: bool,
+) -> None:
+    """Give SERVER (ADDRESS or ADDRESS:PORT) no new connections; the old ones go on until the deadline.
+
+    Then they are reset in both directions. The server keeps weight 0 until --cancel gives it back what it had. The
+    command shows how far it is and may be interrupted; a restart of the director changes nothing. Without SERVER: a
+    list of all that drain.
+    """
+    client = NativeClient(UnixTransport(socket_path()))
+    try:
+        if server is None:
+            _list(client.get_drains())
+            return
+        given = [("-t", tcp), ("-u", udp), ("-f", mark)]
+        words = [word for name, value in given if value is not None for word in (name, value)]
+        service = read_service_words(words, SYSTEM_NAMES) if words else None
+        key = DrainKey(*read_place(server), service)
+        if cancel:
+            for view in client.cancel_drain(key):
+                click.echo(f"{_name(view)} has weight {view.weight} again")
+            return
+        views = client.drain(key, None if deadline is None else read_time(deadline))
+        if no_wait:
+            _list(views)
+        else:
+            sys.exit(_watch(client, {(view.service, view.dest) for view in views}))
+    except (ControlError, ValueError) as problem:
+        click.echo(f"pyvs drain: {problem}", err=True)
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        click.echo(f"\nit goes on draining; to end that: pyvs drain {server} --cancel", err=True)
+        sys.exit(130)
+    finally:
+        client.close()
+
+
+def _name(view: DrainView) -> str:
+    return f"{place(view.dest.addr, view.dest.port)} of {view.service}"
+
+
+def _list(views: list[DrainView]) -> None:
+    rows = [
+        (
+            str(view.service),
+            place(view.dest.addr, view.dest.port),
+            view.active + view.inactive,
+            view.begun_with,
+            view.ended,
+            "no deadline" if view.left is None else "over" if view.swept else f"{view.left:.0f} s",
+        )
+        for view in views
+    ]
+    print_table("Servers that drain", COLUMNS, rows)
+
+
+def is_over(views: list[DrainView]) -> bool:
+    """Whether nobody has a connection any more."""
+    return not any(view.active + view.inactive for view in views)
+
+
+def _watch(
+    client: NativeClient,
+    wanted: set[object],
+    sleep: Callable[[float], None] = time.sleep,
+    console: Console | None = None,
+) -> int:
+    """Show the progress until no connection is left; the exit status."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[text]}"),
+        console=console or Console(),
+        disable=not (console or Console()).is_terminal,
+    )
+    after = AFTER
+    with progress:
+        tasks = {}
+        while True:
+            views = [view for view in client.get_drains() if (view.service, view.dest) in wanted]
+            for view in views:
+                name, left = _name(view), view.active + view.inactive
+                if name not in tasks:
+                    tasks[name] = progress.add_task(name, total=max(view.begun_with, left, 1), text="")
+                limit = "" if view.left is None else f", {view.left:.0f} s left"
+                progress.update(
+                    tasks[name], completed=max(view.begun_with - left, 0), text=f"{left} left{limit}"
+                )
+            if is_over(views):
+                break
+            if all(view.swept for view in views):
+                after -= GLANCE
+                if after <= 0:
+                    click.echo(
+                        "connections are left that can't be reset: pyvs connections shows them", err=True
+                    )
+                    return FAILED
+            sleep(GLANCE)
+    for view in views:
+        click.echo(f"{_name(view)} has no connections; {view.ended} of {view.begun_with} were reset")
+    return 0

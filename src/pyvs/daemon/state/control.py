@@ -1,0 +1,174 @@
+"""The control verbs of a director that keeps its state: each change goes into the journal before it is answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from pyvs.core.control import destinations, services
+from pyvs.core.control.native_specs import Change, DrainKey, DrainView
+from pyvs.core.control.specs import DaemonSpec, DestKey, DestSpec, ServiceKey, ServiceSpec, Timeouts
+from pyvs.core.flags import SyncState
+from pyvs.core.masquerade.requests import Request
+from pyvs.core.namespace import Namespace
+from pyvs.core.policy.policy import Policy
+from pyvs.daemon.control import Told, ToldControl
+from pyvs.daemon.state.kept import Row
+from pyvs.daemon.sync_sockets import SyncSockets
+from pyvs.netlink.masquerade import write as write_masquerade
+from pyvs.netlink.native_rows import dest_text, key_text, policy_row, server_row, service_row
+
+
+class KeptControl(ToldControl):
+    """The verbs; `keep` is told of each change as a row, once it is set."""
+
+    def __init__(
+        self,
+        ns: Namespace,
+        told: Told,
+        sync_sockets: SyncSockets | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(ns, told, sync_sockets)
+        self.keep: Callable[[Row], None] | None = None
+        self._wall = wall
+        self._together: list[Row] | None = None
+
+    def _note(self, *row: object) -> None:
+        if self._together is not None:
+            self._together.append(list(row))
+        elif self.keep is not None:
+            self.keep(list(row))
+
+    @contextmanager
+    def _one_row(self) -> Iterator[None]:
+        """What is noted in here is one row: after a crash all of it holds, or nothing."""
+        self._together = []
+        try:
+            yield
+        finally:
+            rows, self._together = self._together, None
+            if rows:
+                self._note("all", rows)
+
+    # ---- services and servers ----------------------------------------------
+
+    def new_service(self, spec: ServiceSpec, now: float) -> None:
+        """Add a service. Raises ControlError."""
+        super().new_service(spec, now)
+        self._note_service(spec.key)
+
+    def set_service(self, spec: ServiceSpec, now: float) -> None:
+        """Change a service. Raises ControlError."""
+        super().set_service(spec, now)
+        self._note_service(spec.key)
+
+    def _note_service(self, key: ServiceKey) -> None:
+        self._note(*service_row(services.rule(services.find(self.ns, key))))
+
+    def del_service(self, key: ServiceKey, now: float) -> None:
+        """Remove a service. Raises ControlError."""
+        super().del_service(key, now)
+        self._note("-service", key_text(key))
+
+    def new_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None:
+        """Add a server. Raises ControlError."""
+        super().new_dest(key, spec, now)
+        self._note_dest(key, spec.key)
+
+    def set_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None:
+        """Change a server. Raises ControlError."""
+        super().set_dest(key, spec, now)
+        self._note_dest(key, spec.key)
+
+    def _note_dest(self, key: ServiceKey, dest: DestKey) -> None:
+        service = services.find(self.ns, key)
+        found = destinations.look_up(service, dest.af or service.af, dest)
+        if found is not None:
+            self._note(*server_row(key, destinations.rule(found)))
+
+    def del_dest(self, key: ServiceKey, dest: DestKey, now: float) -> None:
+        """Remove a server. Raises ControlError."""
+        super().del_dest(key, dest, now)
+        self._note("-server", key_text(key), dest_text(dest))
+
+    def flush(self, now: float) -> None:
+        """Remove all services."""
+        super().flush(now)
+        self._note("flush")
+
+    # ---- beyond the kernel's -----------------------------------------------
+
+    def set_policy(self, key: ServiceKey, policy: Policy, now: float) -> None:
+        """Give a service a policy. Raises ControlError."""
+        super().set_policy(key, policy, now)
+        idle = f"idle {policy.idle:g} s, " if policy.idle else ""
+        leaves = ", UDP leaves removed servers" if policy.udp_leaves else ""
+        self._told(f"service {key}: {idle}at expiry {policy.at_expiry.value}{leaves}", False)
+        self._note(*policy_row(key, policy))
+
+    def drain(self, key: DrainKey, seconds: float | None, now: float) -> list[DrainView]:
+        """Let servers drain. Raises ControlError."""
+        views = super().drain(key, seconds, now)
+        limit = "" if seconds is None else f", its connections are reset in {seconds:g} s"
+        for view in views:
+            self._told(f"service {view.service}: server {view.dest} drains{limit}", False)
+        deadline = None if seconds is None else round(self._wall() + seconds, 3)
+        with self._one_row():
+            for view in views:
+                self._note("drain", key_text(view.service), dest_text(view.dest), deadline)
+        return views
+
+    def cancel_drain(self, key: DrainKey, now: float) -> list[DrainView]:
+        """Let servers that drain take connections again. Raises ControlError."""
+        views = super().cancel_drain(key, now)
+        for view in views:
+            self._told(f"service {view.service}: server {view.dest} drains no more", False)
+        with self._one_row():
+            for view in views:
+                self._note("-drain", key_text(view.service), dest_text(view.dest))
+        return views
+
+    def apply(self, changes: Sequence[Change], generation: int | None, now: float) -> int:
+        """Make all changes, or none. Raises ControlError."""
+        with self._one_row():
+            return super().apply(changes, generation, now)
+
+    # ---- settings ----------------------------------------------------------
+
+    def set_config(self, timeouts: Timeouts, now: float) -> None:
+        """Set timeouts. Raises ControlError."""
+        super().set_config(timeouts, now)
+        kept = self.get_config()
+        self._note("timeouts", kept.tcp, kept.tcp_fin, kept.udp)
+
+    def sysctl_write(self, name: str, text: str, now: float) -> None:
+        """Write a knob. Raises ControlError."""
+        super().sysctl_write(name, text, now)
+        self._note("sysctl", name, self.sysctl_read(name))
+
+    def new_daemon(self, spec: DaemonSpec, now: float) -> None:
+        """Start a role of synchronisation. Raises ControlError."""
+        super().new_daemon(spec, now)
+        self._note(
+            "daemon",
+            int(spec.state),
+            spec.ifn,
+            spec.syncid,
+            spec.maxlen,
+            spec.group.hex(),
+            spec.port,
+            spec.ttl,
+        )
+
+    def del_daemon(self, state: SyncState, now: float) -> None:
+        """Stop a role. Raises ControlError."""
+        super().del_daemon(state, now)
+        self._note("-daemon", int(state))
+
+    def masquerade(self, request: Request, now: float) -> str:
+        """Change masquerading. Raises ControlError."""
+        done = super().masquerade(request, now)
+        self._note("masquerade", *write_masquerade(request).split("\0"))
+        return done
