@@ -73,7 +73,13 @@ def test_what_ipvsadm_save_writes_is_read_again() -> None:
     ("line", "wrong", "expected"),
     [
         ("hello", "neither a rule nor a setting", "a line as ipvsadm-save writes it"),
-        ("-A -t 192.0.2.100 -s rr", "Zero port specified", "a line as ipvsadm-save writes it"),
+        ("-A -t 192.0.2.100 -s rr", "Zero port specified", "ADDRESS:PORT, or a persistent service (-p)"),
+        (
+            "-a -t 192.0.2.1:80 -r [2001:db8::1]:80 -m",
+            "Different address family",
+            "a real server of the service's family",
+        ),
+        ("-a -t 192.0.2.1:80 -r 10.0.0.1 -m -i", "multiple 'forwarding-method'", "each option once"),
         ("-A -t here:80", "illegal virtual server address", "ADDRESS:PORT such as 192.0.2.100:80"),
         ("-A -f 0", "invalid fwmark value `0'", "a number from 1 to 4294967295"),
         ("-A -t 192.0.2.1:80 -b nonsense", "invalid scheduler flag", "sh-fallback, sh-port"),
@@ -120,6 +126,13 @@ def test_what_the_director_would_refuse_is_found_beforehand(line: str, wrong: st
         parse_rules(f"-A -t 192.0.2.100:80 -s rr\n{line}", "my.rules")
     assert str(caught.value).startswith("my.rules:2: ")
     assert wrong in str(caught.value)
+
+
+def test_what_a_terminal_would_obey_is_not_shown() -> None:
+    with pytest.raises(RulesError) as caught:
+        parse_rules("-A -t \x1b[31m\0:80\n")
+    assert str(caught.value).endswith("\n    -A -t \ufffd[31m\ufffd:80")
+    assert "\x1b" not in str(caught.value)
 
 
 def test_all_mistakes_are_told_at_once_up_to_a_number() -> None:
