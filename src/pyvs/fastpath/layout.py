@@ -159,7 +159,8 @@ byte, flags above; port: the new one; check: what rewriting adds to the transpor
 addresses' part of that. The new address follows.
 """
 
-CONN4: Final = Layout("conn4", *CONN.fields, Field("addr", "be32"))
+CONN4: Final = Layout("conn4", *CONN.fields, Field("addr", "be32"), Field("spare", "u32", 2))
+"""With the kernel's own part and its key 128 bytes, so that none spreads over three lines of the cache."""
 CONN6: Final = Layout("conn6", *CONN.fields, Field("addr", "be32", 4))
 
 DEST: Final = Layout(

@@ -1,6 +1,7 @@
 // Checksums: RFC 1624 differences, in the host's byte order, as in the core.
 #pragma once
-#include <linux/types.h>
+#include "maps.h"
+#include <linux/ip.h>
 
 #define TTL_LESS bpf_htons(0xfeff)  // what a time to live that is one less adds to the sum of an IPv4 header
 
@@ -29,4 +30,11 @@ static __always_inline __u16 delta(const void *old, const void *new_, int bytes)
     for (int i = 0; i < bytes / 2; i++)
         sum += (__u16)~from[i];
     return fold(sum);
+}
+
+// Kernel: ip_decrease_ttl.
+static __always_inline void decrease_ttl(struct iphdr *ip) {
+    __u32 check = (__u32)ip->check + bpf_htons(0x100);
+    ip->check = check + (check >= 0xffff);
+    ip->ttl--;
 }

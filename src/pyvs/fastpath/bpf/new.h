@@ -104,6 +104,8 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
     if (!dest)
         return miss(MISS_NO_SERVER, UP);
     __u32 method = dest->method & 7;
+    if (!served(dest, method, six))
+        return miss(MISS_METHOD, UP);
     struct conn6 new_ = {};  // as long as either family's
     struct conn *conn = (void *)&new_;
     conn->status = method << 16;
@@ -132,7 +134,7 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
     service->cursor = cursor;
     bound(dest, active);
     count_in(number, f->length, true);
-    return send(ctx, f, conn, address(conn), dest, &dest->hop);
+    return send(ctx, f, conn, address(conn), dest, &dest->hop, six);
 }
 
 // The server of a connection that was over, whose place a new one takes.

@@ -1,5 +1,6 @@
 // To the server: what may not go, how much room there is, and the methods.
 #pragma once
+#include "encap.h"
 #include "nat.h"
 
 static __always_inline void count_in(__u32 number, __u32 length, bool new_) {
@@ -48,7 +49,10 @@ static __always_inline int refuses(struct frame *f, __u32 status, bool six) {
 
 // Bytes that an IP packet may have on its way.
 static __always_inline __u32 room(const struct hop *hop, const struct dest *dest, __u32 status) {
-    return hop->mtu;
+    if ((status >> 16 & 7) != FORWARD_TUNNEL)
+        return hop->mtu;
+    __u32 taken = overhead(dest);
+    return hop->mtu > taken ? hop->mtu - taken : 0;
 }
 
 // Whether the packet is as long as it says; notes how long it is on the wire.
@@ -77,13 +81,38 @@ static __always_inline bool reach_client(ctx_t *ctx, struct frame *f, struct hop
 
 static __always_inline bool reach(ctx_t *ctx, struct frame *f, struct dest *dest, const void *key, bool six) {
     bool fixed = dest->flags & DEST_FIXED_HOP;
+    if (dest->method == FORWARD_TUNNEL)
+        return dest->af == AF_INET6 ? look_up(ctx, f, &dest->hop, dest->source, dest->addr, true, fixed)
+                                    : look_up(ctx, f, &dest->hop, dest->source, dest->addr, false, fixed);
     if (six)
         return look_up(ctx, f, &dest->hop, ((const struct key6 *)key)->saddr, dest->addr, true, fixed);
     return look_up(ctx, f, &dest->hop, &((const struct key4 *)key)->saddr, dest->addr, false, fixed);
 }
 
+// Whether a method is served here at all.
+static __always_inline bool served(const struct dest *dest, __u32 method, bool six) {
+    if (method == FORWARD_TUNNEL)
+        return encapsulable(dest);
+    return (method == FORWARD_MASQ || method == FORWARD_DROUTE) && dest->af == (six ? AF_INET6 : AF_INET);
+}
+
 static __always_inline int send(ctx_t *ctx, struct frame *f, const struct conn *conn, const void *addr,
-                                struct dest *dest, const struct hop *hop) {
-    nat(ctx, f, conn, addr, hop);
+                                struct dest *dest, const struct hop *hop, bool six) {
+    __u32 method = conn->status >> 16 & 7;
+    if (method == FORWARD_MASQ) {
+        nat(ctx, f, conn, addr, hop);
+        return leave_by(ctx, (struct hop *)hop);
+    }
+    if (method == FORWARD_TUNNEL) {
+        struct inner inner = {};
+        read_inner(&inner, f, dest, six);
+        return encapsulate(ctx, &inner, conn->dest);
+    }
+    void *network = f->data + ETH_HLEN;
+    if (six)
+        ((struct ipv6hdr *)network)->hop_limit--;
+    else
+        decrease_ttl(network);
+    address_frame(f->data, hop);
     return leave_by(ctx, (struct hop *)hop);
 }

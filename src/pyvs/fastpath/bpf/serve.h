@@ -77,6 +77,9 @@ static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, s
     int why = refuses(f, status, six);
     if (why)
         return miss(why, UP);
+    __u32 method = status >> 16 & 7;
+    if (method != FORWARD_MASQ && !served(dest, method, six))
+        return miss(MISS_METHOD, UP);
     struct hop *hop = reply ? &conn->hop : &dest->hop;
     if (stale(f, hop) && !(reply ? reach_client(ctx, f, hop, key, six) : reach(ctx, f, dest, key, six)))
         return miss(MISS_NO_HOP, UP);
@@ -99,7 +102,7 @@ static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, s
         return leave_by(ctx, hop);
     }
     count_in(conn->dest, f->length, false);
-    return send(ctx, f, conn, address(conn), dest, hop);
+    return send(ctx, f, conn, address(conn), dest, hop, six);
 }
 
 static __always_inline int serve4(ctx_t *ctx, struct frame *f) {
