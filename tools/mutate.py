@@ -67,14 +67,21 @@ OPERATORS: Final[dict[type[ast.operator], type[ast.operator]]] = {
 
 def mutants(tree: ast.Module) -> Iterator[tuple[int, str, ast.Module]]:
     """Line, what was changed, and the tree with the change."""
-    places = [node for node in ast.walk(tree) if not _is_idle(node)]
+    places = _places(tree)
     for number, node in enumerate(places):
         for what in range(len(_changes(node))):
             clone = copy.deepcopy(tree)
-            twin = [other for other in ast.walk(clone) if not _is_idle(other)][number]
+            twin = _places(clone)[number]
             text, change = _changes(twin)[what]
             change()
             yield getattr(node, "lineno", 0), text, ast.fix_missing_locations(clone)
+
+
+def _places(tree: ast.Module) -> list[ast.AST]:
+    """Where something can be changed that matters when it runs: not in annotations."""
+    said = [getattr(node, name, None) for node in ast.walk(tree) for name in ("annotation", "returns")]
+    idle = {id(part) for node in said if node is not None for part in ast.walk(node)}
+    return [node for node in ast.walk(tree) if id(node) not in idle and not _is_idle(node)]
 
 
 def _is_idle(node: ast.AST) -> bool:

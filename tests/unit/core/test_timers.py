@@ -65,6 +65,13 @@ def test_setting_a_later_limit_costs_nothing_now() -> None:
     assert thing.slot == 100
 
 
+def test_setting_the_same_limit_again_costs_nothing_later() -> None:
+    wheel, (thing, other) = wheel_of(5.0, 5.0)
+    wheel.set(thing)
+    assert wheel.due(5.0, 2) == [thing, other]
+    assert wheel.next_slot_time() is None
+
+
 def test_a_limit_that_comes_closer_moves_it() -> None:
     wheel, (thing,) = wheel_of(5.0)
     thing.expires = 1.0
