@@ -67,7 +67,8 @@ PACKETS = st.tuples(
 CHANGES = st.sampled_from((None,) * 8 + ("gone", "quiesce", "nat_icmp_send", "backup", "route", "timeouts"))
 
 
-def wire(dport: int, kind: str, inward: bool, client: str, server: str, port: int, flags: int, size: int, ttl: int, df: bool,
+def wire(dport: int, kind: str, inward: bool, client: str, server: str, port: int,
+         flags: int, size: int, ttl: int, df: bool,
          odd: bool) -> tuple[bytes, Hook, str]:  # fmt: skip
     ends = (client, VIP, port) if inward else (server, client, dport)
     src, dst = ends[:2]
