@@ -165,6 +165,7 @@ def _tell(ns: Namespace, conn: Connection, direction: int, seq: int | None) -> N
     ns.header = header
     verdict = TRANSMITTERS[conn.forward](ns, conn, packet, header)
     ns.hook, ns.header = before
+    conn.express = None  # the transmitter may have let it board
     if verdict.action is Action.ACCEPT:  # the server is on this host
         packet.owned = True
         ns.commands.append(Output(packet))
