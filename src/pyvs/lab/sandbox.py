@@ -22,6 +22,7 @@ from pyvs.lab import system
 from pyvs.lab.errors import LabError
 
 _OWN: Final = system.CLONE_NEWNS | system.CLONE_NEWNET | system.CLONE_NEWPID
+MOUNTS: Final = "mounts of its own"
 PASSED_ON: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 RESTRICTIONS: Final = (
@@ -81,6 +82,11 @@ def why_forbidden(step: str, problem: OSError, read: Callable[[str], str] = read
         )
     if problem.errno == errno.ENOSPC:
         return f"This system has reached its limit of namespaces: {step} failed. See `sysctl user`."
+    if problem.errno == errno.EINVAL and step == MOUNTS:
+        return (
+            "The root folder here is no mount point, as in a chroot, so the lab can't have mounts of its own. "
+            "Before the chroot, mount its folder onto itself: `mount --bind FOLDER FOLDER`."
+        )
     if problem.errno == errno.EINVAL:
         return f"This kernel lacks namespaces: {step} failed ({problem.strerror})."
     return f"{step} failed: {problem.strerror}."
@@ -185,7 +191,7 @@ def _terminate(number: int, _frame: object) -> None:
 
 def _furnish() -> None:
     """Private mounts: /run, and /proc of the new process namespace where that may be mounted."""
-    step = "mounts of its own"
+    step = MOUNTS
     try:
         system.mount("none", "/", "", system.MS_REC | system.MS_PRIVATE)
         step = "a file system of its own on /run"

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from pyvs.lab.sandbox import RESTRICTIONS, Terminated, read_switch, why_forbidden
+from pyvs.lab.sandbox import MOUNTS, RESTRICTIONS, Terminated, read_switch, why_forbidden
 
 
 def refused(number: int) -> OSError:
@@ -37,6 +37,12 @@ def test_the_limit_of_zero_is_recognised_by_its_own_error() -> None:
 )
 def test_other_refusals_have_sentences_too(number: int, words: str) -> None:
     assert words in why_forbidden("a user namespace", refused(number), lambda _: "")
+
+
+def test_a_chroot_is_named_with_its_remedy() -> None:
+    said = why_forbidden(MOUNTS, refused(errno.EINVAL), lambda _: "")
+    assert "as in a chroot" in said
+    assert "mount --bind FOLDER FOLDER" in said
 
 
 def test_a_switch_that_is_set_otherwise_is_not_blamed() -> None:
