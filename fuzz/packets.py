@@ -21,6 +21,7 @@ from pyvs.core.command import Output, Transmit
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Family, Forward, Hook, PacketType, Proto, ServiceFlag, TunType
+from pyvs.core.masquerade.state import Masquerade
 from pyvs.core.packet.fragments import MOST_PIECES, MOST_WAITING
 from pyvs.core.packet.header import Malformed, parse
 from pyvs.core.packet.packet import Packet
@@ -49,8 +50,8 @@ def ends(six: bool) -> tuple[str, str, str]:
     return (CLIENT6, VIP6, SERVER6) if six else (CLIENT, VIP, SERVER)
 
 
-def director(**knobs: int) -> Engine:
-    """One engine with services of every kind, for both families."""
+def director(*, masquerading: bool = False, **knobs: int) -> Engine:
+    """One engine with services of every kind, for both families; masquerading: for the servers and the client too."""
     engine = Engine(FixedEnvironment([packed(a) for a in (VIP, HOST, VIP6, HOST6)], {"eth1": 1500}))
     control = engine.control
     for six in (False, True):
@@ -79,6 +80,10 @@ def director(**knobs: int) -> Engine:
         key = ServiceKey(af, fwmark=7)
         control.new_service(ServiceSpec(key, "sh", netmask=netmask), 0.0)
         control.new_dest(key, DestSpec(DestKey(packed(server), 0), Forward.DROUTE), 0.0)
+    if masquerading:
+        masquerade = engine.ns.masquerade = Masquerade(engine.ns)
+        for network in ("10.1.0.0", "198.51.100.0"):
+            masquerade.add_network(packed(network), 24, packed(VIP))
     for name, value in knobs.items():
         control.sysctl_write(name, str(value), 0.0)
     return engine
@@ -300,7 +305,7 @@ def main() -> int:
             name: random.randrange(2)
             for name in ("nat_icmp_send", "schedule_icmp", "sloppy_tcp", "conntrack")
         }
-        engine = director(**knobs)
+        engine = director(masquerading=not random.randrange(3), **knobs)
         now, course = 1.0, []
         for _ in range(400):
             name = random.choice(tuple(SEEDS))

@@ -44,6 +44,7 @@ def examples(few: int) -> int:
 
 @settings(max_examples=examples(150))
 @given(
+    st.booleans(),
     knobs,
     st.lists(
         st.tuples(names, st.integers(0, 3), hooks, known, st.sampled_from((0.0, 1.0, 40.0))), max_size=12
@@ -51,9 +52,12 @@ def examples(few: int) -> int:
     st.randoms(use_true_random=False),
 )
 def test_good_packets_gone_bad(
-    knobs: dict[str, int], course: list[tuple[str, int, Hook, dict[str, Any], float]], random: Random
+    masquerading: bool,
+    knobs: dict[str, int],
+    course: list[tuple[str, int, Hook, dict[str, Any], float]],
+    random: Random,
 ) -> None:
-    engine = director(**knobs)
+    engine = director(masquerading=masquerading, **knobs)
     now = 1.0
     for name, times, hook, known, pause in course:
         now += pause
