@@ -25,7 +25,7 @@ from pyvs.netlink.masquerade import read as read_masquerade
 from pyvs.netlink.server import Server
 from pyvs.netlink.unix import address_of
 
-CLIENTS_MAX: Final = 64
+CLIENTS_MAX: Final = 512
 """When one more comes, the one that has been silent for longest is hung up on."""
 _CREDENTIALS: Final = Struct("=iII")
 _TURN: Final = 0.002

@@ -64,7 +64,7 @@ static int replace(const struct seccomp_notif *call, const struct target *target
 	struct timeval wait = {0};
 	socklen_t length = sizeof wait;
 	uint32_t portid = portid_of(local);
-	int new = director_connect(), flags = fcntl(local, F_GETFL);
+	int new = descriptor_up(director_connect()), flags = fcntl(local, F_GETFL);
 
 	if (new < 0)
 		return -1;

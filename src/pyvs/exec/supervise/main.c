@@ -19,7 +19,6 @@
 #include "supervise.h"
 
 #define WAITING_MOST 256
-#define OWN_FIRST 512 /* our descriptors; below are numbers that a program's have */
 
 int listener = -1;
 static pid_t program;
@@ -195,16 +194,6 @@ static void become(const char *file, char **arguments, int tell, int go)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static int up(int fd)
-{
-	int higher = fcntl(fd, F_DUPFD_CLOEXEC, OWN_FIRST);
-
-	if (higher < 0)
-		return fd;
-	close(fd);
-	return higher;
-}
-
 int main(int count, char **arguments)
 {
 	static const int passed_on[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH};
@@ -240,8 +229,8 @@ int main(int count, char **arguments)
 		waitpid(program, &status, 0);
 		return 125;
 	}
-	listener = up(listener);
-	pidfd = up(pidfd);
+	listener = descriptor_up(listener);
+	pidfd = descriptor_up(pidfd);
 	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
 		signal(passed_on[i], pass_on);
 	signal(SIGINT, SIG_IGN);

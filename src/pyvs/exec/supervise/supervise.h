@@ -26,6 +26,7 @@ struct target {
 	int pidfd;
 };
 
+int descriptor_up(int fd);
 bool target_of(pid_t thread, struct target *target);
 void target_done(struct target *target);
 int target_descriptor(const struct target *target, int fd);

@@ -15,6 +15,18 @@
 
 #define REPLACED_MOST 4096 /* the oldest are forgotten */
 #define WATCHES_MOST 64
+#define OWN_FIRST 512 /* our descriptors; below are numbers that a program's have */
+
+/* Give a descriptor of ours a number that programs rarely use: a target's number may have to be free here. */
+int descriptor_up(int fd)
+{
+	int higher = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, OWN_FIRST);
+
+	if (higher < 0)
+		return fd;
+	close(fd);
+	return higher;
+}
 
 /* The process of a thread. */
 static pid_t process_of(pid_t thread)
@@ -38,7 +50,7 @@ bool target_of(pid_t thread, struct target *target)
 {
 	target->thread = thread;
 	target->process = process_of(thread);
-	target->pidfd = target->process ? syscall(SYS_pidfd_open, target->process, 0) : -1;
+	target->pidfd = target->process ? descriptor_up(syscall(SYS_pidfd_open, target->process, 0)) : -1;
 	return target->pidfd >= 0;
 }
 
@@ -50,7 +62,7 @@ void target_done(struct target *target)
 /* A descriptor of ours for what the process has under a number, or -1. */
 int target_descriptor(const struct target *target, int fd)
 {
-	return syscall(SYS_pidfd_getfd, target->pidfd, fd, 0);
+	return descriptor_up(syscall(SYS_pidfd_getfd, target->pidfd, fd, 0));
 }
 
 bool target_read(const struct target *target, uint64_t address, void *to, size_t length)
