@@ -44,3 +44,10 @@ def test_does_not_count_levels_down_for_an_overloaded_giant() -> None:
     bench.servers[2].overloaded = True
     assert bench.numbers(3) == [1, 1, 1]
     assert read < 40
+
+
+def test_below_an_overloaded_giant_the_others_keep_their_shares() -> None:
+    bench = SchedulerBench(WeightedRoundRobin, [10, 20, 1000])
+    bench.servers[3].overloaded = True
+    picked = bench.numbers(12)
+    assert (picked.count(1), picked.count(2), picked.count(3)) == (4, 8, 0)
