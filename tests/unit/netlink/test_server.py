@@ -83,7 +83,7 @@ def test_ipvsadm_s_own_requests_are_understood(engine: Engine) -> None:
             answers = server.serve(bytes.fromhex(request), portid=1, admin=True, now=0.0)
             last = list(messages(answers[-1]))[-1]
             assert last.type == MessageType.DONE or read_error(last)[0] == 0, case["cmd"]
-    assert server.control.get_services() == []
+    assert engine.control.get_services() == []
 
 
 def ask(
@@ -171,12 +171,14 @@ REQUEST = st.builds(
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(REQUEST | st.binary(max_size=64), max_size=4))
-def test_whatever_comes_is_answered_and_nothing_raised(server: Server, parts: list[bytes]) -> None:
+def test_whatever_comes_is_answered_and_nothing_raised(
+    engine: Engine, server: Server, parts: list[bytes]
+) -> None:
     data = b"".join(parts)
     answers = server.serve(data, portid=1, admin=True, now=0.0)
     # One datagram and one acknowledgement a message, each not longer than the request and a description.
     assert sum(map(len, answers)) <= (len(data) // 16 + 1) * (
-        2 * len(data) + 4096 + PAGE * len(server.control.get_services())
+        2 * len(data) + 4096 + PAGE * len(engine.control.get_services())
     )
     for answer in answers:
         assert list(messages(answer))
@@ -206,11 +208,11 @@ def test_a_service_that_is_missing_is_named_before_its_destination_is_looked_at(
     assert read_error(answer)[0] == Errno.ESRCH
 
 
-def test_a_destination_is_removed_whatever_its_method(server: Server) -> None:
+def test_a_destination_is_removed_whatever_its_method(engine: Engine, server: Server) -> None:
     server.control.new_service(ServiceSpec(VIP, "rr"), 0.0)
     server.control.new_dest(VIP, DestSpec(DestKey(b"\x0a\0\0\1", 80), forward=Forward.MASQ), 0.0)
     service = encode(SERVICE, {"af": 2, "protocol": 6, "addr": VIP.addr, "port": 80})
     dest = encode(DEST, {"addr": b"\x0a\0\0\1", "port": 80, "fwd_method": Forward.DROUTE})
     (answer,) = ask(server, Command.DEL_DEST, encode(TOP, {"service": service, "dest": dest}))
     assert read_error(answer)[0] == 0
-    assert server.control.get_dests(VIP) == []
+    assert engine.control.get_dests(VIP) == []

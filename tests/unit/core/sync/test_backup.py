@@ -47,7 +47,7 @@ def backup(syncid: int = 5, maxlen: int = 0) -> Sync:
     cast("Any", ns).apps = NoApps()
     ns.protocols = {number: protocol(ns) for number, protocol in PROTOCOLS.items()}
     ns.sync = Sync(ns)
-    daemon = cast("Sync", ns.sync)
+    daemon = ns.sync
     daemon.start(DaemonSpec(SyncState.BACKUP, "eth1", syncid, maxlen))
     return daemon
 

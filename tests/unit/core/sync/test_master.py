@@ -72,6 +72,7 @@ def test_a_lone_entry_waits_two_to_three_seconds() -> None:
     daemon.ns.now = 0.3
     daemon.note_packet(connection(7), 1)
     due = daemon.next_timeout()
+    assert due is not None
     assert due == pytest.approx(3 * CHECK_PERIOD), "looks about once a second, sends at 2 s of age"
     daemon.handle(due - 0.001)
     assert not sent(daemon)
@@ -88,6 +89,7 @@ def test_looks_stay_in_step() -> None:
         daemon.ns.now = start
         daemon.note_packet(connection(), 1)
         due = daemon.next_timeout()
+        assert due is not None
         assert due == pytest.approx(looks * CHECK_PERIOD)
         daemon.handle(due)
         assert len(sent(daemon)) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from pyvs.core.control.specs import DaemonSpec
@@ -63,7 +65,7 @@ def test_both_roles_and_their_order() -> None:
         (DaemonSpec(MASTER, "nosuch0"), Errno.ENODEV),
         (DaemonSpec(MASTER, "eth0", maxlen=1000), Errno.EEXIST),
         (DaemonSpec(SyncState.NONE, "eth0"), Errno.EINVAL),
-        (DaemonSpec(MASTER | BACKUP, "eth0"), Errno.EINVAL),
+        (DaemonSpec(cast("SyncState", MASTER | BACKUP), "eth0"), Errno.EINVAL),
     ],
 )
 def test_refused_start_changes_nothing(spec: DaemonSpec, errno: Errno) -> None:
