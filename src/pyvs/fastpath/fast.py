@@ -80,7 +80,7 @@ class FastPath:
     def open(cls, mode: Mode, *, pins: Path | None = None, connections: int = 0) -> FastPath:
         """Load the programs. pins: a folder of a bpf file system.
 
-        connections: entries of each family, two for one with NAT, whose memory is taken at once; 0: by that of the host.
+        connections: entries of each family, two for one with NAT, whose memory is taken at once; 0: by the host's.
         Maps that are pinned there already are taken over with all that they hold. Raises FastPathUnavailable.
         """
         path = build.program(f"pyvs_{mode}")
