@@ -27,6 +27,12 @@ static __always_inline bool too_much(__u32 status) {
            bpf_get_prandom_u32() % DROP_SHARE == 0;
 }
 
+// Its server was removed, and connections are not to outlive that.
+static __always_inline bool deserted(__u32 number) {
+    struct dest *dest = settings.expire_nodest ? bpf_map_lookup_elem(&dests, &number) : 0;
+    return dest && !(dest->flags & DEST_AVAILABLE);
+}
+
 static __always_inline int look(struct bpf_iter__bpf_map_elem *ctx, bool six) {
     struct seq_file *seq = ctx->meta->seq;
     const void *key = ctx->key;
@@ -37,15 +43,15 @@ static __always_inline int look(struct bpf_iter__bpf_map_elem *ctx, bool six) {
     if (!(ctx->meta->seq_num % MARK_EVERY))
         bpf_seq_write(seq, &ended, sizeof ended);
     struct frame f = {.now = clock()};
-    bool half_open = false;
+    bool at_once = false;
     if (six)
         ended.key.six = *(const struct key6 *)key;
     else
         ended.key.four = *(const struct key4 *)key;
     __u8 protocol = six ? ended.key.six.protocol : ended.key.four.protocol;
-    if (protocol == IPPROTO_TCP && !(conn->status & STATUS_REPLY))
-        half_open = too_much(conn->status);
-    if (!half_open && !expired(&f, conn))
+    if (!(conn->status & STATUS_REPLY))
+        at_once = (protocol == IPPROTO_TCP && too_much(conn->status)) || deserted(conn->dest);
+    if (!at_once && !expired(&f, conn))
         return 0;
     union any_key other = {};
     struct conn *partner = 0;
@@ -61,7 +67,7 @@ static __always_inline int look(struct bpf_iter__bpf_map_elem *ctx, bool six) {
         if (partner && !belongs(partner, address(partner), &ended.key, six))
             partner = 0;
     }
-    if (partner && !half_open && !expired(&f, partner))
+    if (partner && !at_once && !expired(&f, partner))
         return 0;
     ended.kind = six ? 10 : 2;
     ended.status = conn->status;

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.fastpath.network import Network, may_load
+
+from pyvs.fastpath.errors import FastPathUnavailable
+from pyvs.fastpath.fast import FastPath, Mode
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    if not may_load():
+        pytest.skip("programs can be loaded by root only")
+    network = Network()
+    yield network
+    network.close()
+
+
+@pytest.fixture(scope="module")
+def load(network: Network) -> Iterator[Callable[[Mode], FastPath]]:
+    """The programs, loaded once, their maps emptied each time."""
+    loaded: dict[Mode, FastPath] = {}
+
+    def get(mode: Mode) -> FastPath:
+        try:
+            if mode not in loaded:
+                loaded[mode] = FastPath.open(mode, connections=1 << 10)
+        except FastPathUnavailable as why:
+            pytest.skip(str(why))
+        fast = loaded[mode]
+        empty(fast)
+        fast.set_device(network.ifindex, network.mac)
+        return fast
+
+    yield get
+    for fast in loaded.values():
+        fast.close()
+
+
+def empty(fast: FastPath) -> None:
+    for table in (fast.conns4, fast.conns6):
+        for key, _ in list(table.items()):
+            table.delete(key)
+    for number in range(64):
+        fast.clear_destination(number)
+        fast.stats.set(number, bytes(fast.stats.size))
+    for service, _ in list(fast.services):
+        fast.services.remove(*service)
+    fast.renew_hops()
