@@ -85,13 +85,15 @@ def test_a_long_download_is_reset_at_both_ends_when_the_deadline_comes(method: s
             begin = time.monotonic()
             pyvs(director, "drain", SERVERS[0], "--deadline", "2s", "--no-wait")
             total = 0
-            with pytest.raises(ConnectionResetError):
-                while True:
-                    total += len(ours.recv(65536))
+            try:
+                while data := ours.recv(65536):
+                    total += len(data)
+            except ConnectionResetError:
+                seen.append("reset")
             assert 1.5 < time.monotonic() - begin < 5
             assert total > 500_000
             sender.join(10)
-            assert seen == ["reset"]
+            assert seen == ["reset", "reset"]
             ours.close()
             theirs.close()
 
@@ -115,33 +117,35 @@ def test_both_ends_of_a_silent_connection_learn_it_too(method: str) -> None:
 
 
 def test_new_connections_go_elsewhere_until_the_draining_is_cancelled() -> None:
-    with Lab(topology("nat")) as lab, Director(lab) as director:
-        with listening(lab, "server1") as first, listening(lab, "server2") as second:
-            set_up(director, "nat", 2)
-            ends = [connect(lab), connect(lab)]
-            kept = [first.accept()[0], second.accept()[0]]
-            pyvs(director, "drain", SERVERS[0], "--no-wait")
-            assert f"{SERVERS[0]}:{PORT}" in pyvs(director, "drain")
-            director.adm(
-                f"-e -t {VIRTUAL}:{PORT} -r {SERVERS[0]}:{PORT} -m -w 5"
-            )  # a health check can't end it
-            for _ in range(4):
-                connect(lab).close()
-                second.accept()[0].close()
-            for near, far in ((ends[0], kept[0]), (ends[0], kept[1])):
-                with suppress(TimeoutError):
-                    near.sendall(b"x")
-                    far.settimeout(1)
-                    assert far.recv(1) == b"x"
-                    break
-            else:
-                raise AssertionError("the old connection does not go on")
-            assert "weight 5 again" in pyvs(director, "drain", SERVERS[0], "--cancel")
+    with (
+        Lab(topology("nat")) as lab,
+        Director(lab) as director,
+        listening(lab, "server1") as first,
+        listening(lab, "server2") as second,
+    ):
+        set_up(director, "nat", 2)
+        ends = [connect(lab), connect(lab)]
+        kept = [first.accept()[0], second.accept()[0]]
+        pyvs(director, "drain", SERVERS[0], "--no-wait")
+        assert f"{SERVERS[0]}:{PORT}" in pyvs(director, "drain")
+        director.adm(f"-e -t {VIRTUAL}:{PORT} -r {SERVERS[0]}:{PORT} -m -w 5")  # a health check can't end it
+        for _ in range(4):
             connect(lab).close()
-            connect(lab).close()
-            first.accept()[0].close()
-            for end in (*ends, *kept):
-                end.close()
+            second.accept()[0].close()
+        for near, far in ((ends[0], kept[0]), (ends[0], kept[1])):
+            with suppress(TimeoutError):
+                near.sendall(b"x")
+                far.settimeout(1)
+                assert far.recv(1) == b"x"
+                break
+        else:
+            raise AssertionError("the old connection does not go on")
+        assert "weight 5 again" in pyvs(director, "drain", SERVERS[0], "--cancel")
+        connect(lab).close()
+        connect(lab).close()
+        first.accept()[0].close()
+        for end in (*ends, *kept):
+            end.close()
 
 
 def test_draining_survives_kill_9_and_the_connection_is_reset_after_it(tmp_path: Path) -> None:

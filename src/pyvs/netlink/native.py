@@ -142,7 +142,7 @@ class Native:
         yield "generation", self._control.generation()
         for count, rule in enumerate(self._control.each_rule(), 1):
             yield from rule_rows(rule)
-            if count % 20 == 0:
+            if count % 10 == 0:
                 yield None
 
     def _stage(self, portid: int, text: str, *, anew: bool) -> None:
