@@ -53,7 +53,7 @@ PAIR_RULES = (
     "-a -t 10.9.0.100:80 -r 10.9.0.11:80 -g",
     "-a -t 10.9.0.100:80 -r 10.9.0.12:80 -g",
 )
-FILE = re.compile(r"^```text\n# (\S+\.conf)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"^```text\n# (\S+\.(?:conf|rules))\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 Step = tuple[str, str, str]
 """Host, command and what it prints."""

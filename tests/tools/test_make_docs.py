@@ -80,7 +80,7 @@ def test_the_drawing_of_tcp_is_the_table() -> None:
 def test_the_manual_of_pyvs_has_every_command() -> None:
     page = manual_pyvs.page()
     for name in COMMANDS:
-        assert f'.SS "pyvs {name}' in page
+        assert f'.SS "{roff.plain(f"pyvs {name}")}' in page
 
 
 def test_the_manual_of_pyvsadm_has_every_switch_and_scheduler() -> None:

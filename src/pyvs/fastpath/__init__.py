@@ -5,7 +5,8 @@ tables.py      states, timeouts, reasons and limits as the programs get them
 header.py      both as a C header
 build.py       the programs, compiled or as they came with the package
 libbpf.py      the library that loads them
-syscall.py     bpf(2): maps, test runs, links
+objects.py     an object file, loaded: its programs and maps
+links.py       the programs at the devices
 maps.py        typed maps
 fast.py        `FastPath`: load, pin, attach, fill, look, sweep
 entries.py     connections as map entries, and back
