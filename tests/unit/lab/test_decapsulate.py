@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyvs.lab.decapsulate import frame, inner_packet
+from pyvs.core.packet.checksum import fold, pseudo_sum, sum16
+from pyvs.lab.decapsulate import finished, frame, inner_packet
 
 INNER_4 = bytes.fromhex("4500001c000100004011000001020304050607080035003500080000")
 INNER_6 = bytes.fromhex("6000000000003b40") + bytes(range(32))
@@ -43,3 +44,33 @@ def test_a_frame_is_for_the_inlet(packet: bytes, kind: str) -> None:
         frame(bytes.fromhex("0a0b0c0d0e0f"), packet)
         == bytes.fromhex(f"0a0b0c0d0e0f020000000001{kind}") + packet
     )
+
+
+def tcp(source: bytes, target: bytes, check: int) -> bytes:
+    """A segment in an IP packet, with this checksum."""
+    segment = bytes.fromhex("9c400050000000010000000050020100") + check.to_bytes(2, "big") + b"\0\0hello"
+    if len(source) == 4:
+        return (
+            bytes.fromhex("450000")
+            + bytes([20 + len(segment)])
+            + bytes(5)
+            + b"\x06\0\0"
+            + source
+            + target
+            + segment
+        )
+    return (
+        bytes.fromhex("60000000") + len(segment).to_bytes(2, "big") + b"\x06\x40" + source + target + segment
+    )
+
+
+@pytest.mark.parametrize("size", [4, 16])
+def test_a_checksum_left_to_hardware_is_finished_and_no_other(size: int) -> None:
+    source, target = bytes(range(1, size + 1)), bytes(range(20, 20 + size))
+    half = fold(pseudo_sum(source, target, 6, 25))
+    whole = finished(tcp(source, target, half))
+    assert whole[:-9] == tcp(source, target, half)[:-9]
+    assert fold(pseudo_sum(source, target, 6, 25) + sum16(whole[-25:])) == 0xFFFF
+    wrong = tcp(source, target, half ^ 1)
+    assert finished(wrong) == wrong
+    assert finished(INNER_4) == INNER_4
