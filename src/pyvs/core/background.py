@@ -13,12 +13,15 @@ from pyvs.core.namespace import Namespace
 from pyvs.core.policy import deadline
 from pyvs.core.stats import estimator
 
+_END: Final = object()
 SLACK: Final = 1e-6
 """Seconds by which a clock that counts in fractions may be early."""
 
 
 def next_time(ns: Namespace) -> float:
     """When to call `handle` next."""
+    if ns.estimation is not None:
+        return ns.now
     time = min(ns.next_defense, ns.next_estimate)
     if ns.trash.next_time is not None:
         time = min(time, ns.trash.next_time)
@@ -41,7 +44,10 @@ def handle(ns: Namespace) -> None:
             drop_entry.handle(ns)
     if now >= ns.next_estimate:
         ns.next_estimate = _following(ns.next_estimate, estimator.PERIOD, now)
-        estimator.handle(ns)
+        if ns.sysctl.run_estimation:
+            ns.estimation = estimator.run(ns)
+    if ns.estimation is not None and next(ns.estimation, _END) is _END:
+        ns.estimation = None
     if ns.trash.next_time is not None and now >= ns.trash.next_time:
         ns.trash.sweep(ns.now)
     if len(ns.drains):

@@ -7,7 +7,7 @@ functions take `struct netns_ipvs`. Kernel: `struct netns_ipvs`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -77,6 +77,8 @@ class Namespace:
         self.expire_nodest_at: float | None = None
         """When to end the connections of removed destinations (sysctl expire_nodest_conn)."""
         self.next_estimate = now + estimator.PERIOD
+        self.estimation: Iterator[None] | None = None
+        """A run of the estimator that is not at its end."""
         self.next_defense = now + defense.PERIOD
         self.sync = Sync(self)
         """The synchronisation daemons."""

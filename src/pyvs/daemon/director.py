@@ -41,6 +41,8 @@ QUEUE: Final = 8848
 """Number of the first of two queues; that of IPVS's synchronisation port."""
 OWN_MARK: Final = 0x4000_0000
 LOOK_SECONDS: Final = 5.0
+LINES_A_SECOND: Final = 100
+"""Changes that the log tells one by one."""
 HINTS_SECONDS: Final = 1.0
 """After a change, hints wait so long for the next one."""
 
@@ -85,6 +87,7 @@ class Director:
         self.clock = clock
         self._stack = contextlib.ExitStack()
         self._hints_due: float | None = None
+        self._told_at, self._told_lines, self._untold = 0.0, 0, 0
         self._hinted: set[str] = set()
         self._hinted_firewall: set[str] = set()
         self._look_due = 0.0
@@ -190,10 +193,27 @@ class Director:
             self.fast.changed()
         if not self._started:  # from the rule file: the summary tells how many
             return
-        self.log.info(what)
+        self._tell_change(what)
         if chains:
             self.updates.changed()
             self._hints_due = self.clock() + HINTS_SECONDS
+
+    def _tell_change(self, what: str) -> None:
+        """A line for each change, as long as there are not too many to be read."""
+        now = self.clock()
+        if now - self._told_at >= 1.0:
+            self._tell_rest()
+            self._told_at, self._told_lines = now, 0
+        self._told_lines += 1
+        if self._told_lines <= LINES_A_SECOND:
+            self.log.info(what)
+        else:
+            self._untold += 1
+
+    def _tell_rest(self) -> None:
+        if self._untold:
+            self.log.info(f"and {_counted(self._untold, 'more change')}")
+            self._untold = 0
 
     def _hint(self) -> None:
         """Say what hinders, each once as long as it lasts."""
@@ -294,6 +314,7 @@ class Director:
             self._look_due = now + LOOK_SECONDS
             self.environment.expire()
             self.updates.look()
+            self._tell_rest()
             self._tell_losses()
 
     def _tell_losses(self) -> None:

@@ -5,7 +5,9 @@ from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Family, Proto
 from pyvs.core.namespace import Namespace
+from pyvs.core.services.service import Service
 from pyvs.core.stats import estimator
+from pyvs.core.stats.estimator import STRETCH
 from pyvs.testing.environment import FixedEnvironment
 
 WEB = ServiceKey(Family.INET, Proto.TCP, bytes((192, 0, 2, 100)), 80)
@@ -82,3 +84,22 @@ def test_clock_that_counts_in_hundredths_never_waits_for_a_rounding_error() -> N
         ns.now = round(due * 100) / 100
         background.handle(ns)
         assert background.next_time(ns) > due
+
+
+def test_a_run_over_many_objects_is_done_in_stretches() -> None:
+    ns = Namespace(FixedEnvironment(), now=0.0)
+    services = [
+        Service(Family.INET, 6, number.to_bytes(4, "big"), 80, 0) for number in range(2 * STRETCH + 10)
+    ]
+    for service in services:
+        ns.services.add(service)
+        service.stats.conns = 4
+    ns.now = 2.0
+    background.handle(ns)
+    assert sum(service.stats.shown.conns == 4 for service in services) == STRETCH
+    assert background.next_time(ns) == ns.now
+    ns.services.remove(services[0])
+    background.handle(ns)
+    background.handle(ns)
+    assert all(service.stats.shown.conns == 4 for service in services)
+    assert background.next_time(ns) > ns.now

@@ -6,6 +6,7 @@ All in whole numbers with the kernel's scales, so that the readings are equal: c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from pyvs.core.stats.counters import Counters, Rates, Totals
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 PERIOD: Final = 2.0
 """Seconds between two runs."""
+STRETCH: Final = 1000
+"""Objects of one step of a run: a millisecond."""
 
 
 def estimate(counters: Counters) -> None:
@@ -67,12 +70,22 @@ def zero(counters: Counters) -> None:
     counters.estimates = [0, 0, 0, 0, 0]
 
 
-def handle(ns: Namespace) -> None:
-    """One run for everything, unless sysctl run_estimation is 0: then what is shown stands still."""
-    if not ns.sysctl.run_estimation:
-        return
+def run(ns: Namespace) -> Iterator[None]:
+    """One run for everything, a stretch of STRETCH objects with each step, so that packets need not wait for it all."""
+    looked = 0
     estimate(ns.stats)
-    for service in ns.services:
+    for service in list(ns.services):
         estimate(service.stats)
-        for destination in service.destinations:
+        for destination in tuple(service.destinations):
             estimate(destination.stats)
+        looked += 1 + len(service.destinations)
+        if looked >= STRETCH:
+            looked = 0
+            yield
+
+
+def handle(ns: Namespace) -> None:
+    """A whole run, unless sysctl run_estimation is 0: then what is shown stands still."""
+    if ns.sysctl.run_estimation:
+        for _ in run(ns):
+            pass
