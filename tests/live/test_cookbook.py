@@ -1,11 +1,13 @@
 """The recipes of docs/cookbook.md, tried in the lab: what stands there is what comes out."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -107,7 +109,7 @@ def test_a_recipe_works(tmp_path: Path, title: str, name: str, ftp: bool, steps:
         for host, command, shown in steps:
             environment = directors.get(host, directors["director"]).environment
             path = f"{Path(sys.executable).parent}:{environment['PATH']}:/usr/sbin:/sbin"
-            printed = carry_out(lab, host, command, {**environment, "PATH": path}, tmp_path)
+            printed = carry_out(stack, lab, host, command, {**environment, "PATH": path}, tmp_path)
             assert re.fullmatch(pattern(shown), printed, re.DOTALL), f"{command}\n{printed}"
 
 
@@ -116,7 +118,9 @@ def is_ready(director: Director) -> Callable[[], bool]:
     return lambda: "ready:" in director.log_file.read_text()
 
 
-def carry_out(lab: Lab, host: str, command: str, environment: dict[str, str], folder: Path) -> str:
+def carry_out(
+    stack: ExitStack, lab: Lab, host: str, command: str, environment: dict[str, str], folder: Path
+) -> str:
     """What a command line prints, without spaces at the ends of lines: listings fill their last column."""
     process = lab.start(
         host,
@@ -125,9 +129,16 @@ def carry_out(lab: Lab, host: str, command: str, environment: dict[str, str], fo
         stderr=subprocess.STDOUT,
         environment=environment,
     )
+    stack.callback(end_session, process.pid)
     printed, _ = process.communicate(timeout=30)
     assert process.returncode == 0, f"{command}\n{printed}"
     return re.sub(r" +$", "", printed, flags=re.MULTILINE)
+
+
+def end_session(leader: int) -> None:
+    """End what a command left running in the background."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def start_pair(lab: Lab) -> None:
