@@ -18,6 +18,8 @@ COMMANDS: Final[dict[str, str]] = {
     "drop-connections": "pyvs.cli.drop_connections:drop_connections",
     "drain": "pyvs.cli.drain:drain",
     "policy": "pyvs.cli.policy:policy",
+    "fast": "pyvs.cli.fast:fast",
+    "detach": "pyvs.cli.detach:detach",
     "masquerade": "pyvs.cli.masquerade:masquerade",
     "portfw": "pyvs.cli.portfw:portfw",
 }

@@ -101,7 +101,7 @@ class Director:
 
     def _open(self) -> None:
         options, clock, stack = self.options, self.clock, self._stack
-        stack.callback(_only_one().close)
+        stack.callback(only_one().close)
         self.sender = Sender(options.own_mark)
         stack.callback(self.sender.close)
         rtnetlink = Rtnetlink()
@@ -346,7 +346,7 @@ class Director:
             self.log.info(f"ended after {_counted(self.live.packets, 'packet')}")
 
 
-def _only_one() -> socket.socket:
+def only_one() -> socket.socket:
     """A name that only one program in a network namespace can have. Raises PyvsError."""
     lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
