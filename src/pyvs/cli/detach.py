@@ -1,0 +1,40 @@
+"""`pyvs detach`: the fast path that a director left here ends, with its connections."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+
+from pyvs.core.errors import PyvsError
+from pyvs.daemon.director import only_one
+from pyvs.fastpath import links, pins
+
+FAILED: Final = 1
+
+
+@click.command()
+def detach() -> None:
+    """Take away the programs, links and maps that a director left in the kernel, of any version.
+
+    The connections that live there end. A director that runs must be ended first.
+    """
+    try:
+        lock = only_one()
+        lock.close()
+    except PyvsError:
+        click.echo(
+            "pyvs detach: a director runs here: end it (it takes its fast path along, unless it was started with "
+            "--keep-fast)",
+            err=True,
+        )
+        sys.exit(FAILED)
+    try:
+        base = pins.home()
+        taken = sum(links.detach(folder / pins.LINKS) for folder in sorted(base.glob("layout-*")))
+        pins.remove(base)
+    except OSError as error:
+        click.echo(f"pyvs detach: the fast path is still in the kernel: {error}", err=True)
+        sys.exit(FAILED)
+    click.echo(f"the fast path is off {taken} devices" if taken else "there is no fast path here")
