@@ -79,7 +79,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Chains", Chains)
     monkeypatch.setattr(module, "freeze", lambda: None)
     monkeypatch.setattr(module, "firewall_hints", lambda ns: [])
-    monkeypatch.setattr(module, "_only_one", Part)
+    monkeypatch.setattr(module, "only_one", Part)
     monkeypatch.setattr(module, "hints", lambda ns, environment: ["the virtual address is on the moon"])
 
 
@@ -155,12 +155,12 @@ def test_time_brings_hints_and_losses(tmp_path: Path) -> None:
         assert wake > now[0]
 
 
-def test_there_is_only_one_in_a_network_namespace() -> None:
+def test_there_isonly_one_in_a_network_namespace() -> None:
     lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     with lock, contextlib.suppress(OSError):
         lock.bind("\0pyvs-director")  # or somebody else has it: just as good
         with pytest.raises(PyvsError, match="another director runs in this network namespace: end it first"):
-            module._only_one()
+            module.only_one()
 
 
 @pytest.mark.usefixtures("parts")
