@@ -127,7 +127,7 @@ def test_a_signal_ends_it_and_all_that_is_its_own(number: signal.Signals) -> Non
     demo.line_with("of 1000 requests")
     demo.process.send_signal(number)
     status, _, err = demo.end()
-    assert (status, err) == (128 + number, "")
+    assert (status, err) == (128 + number, f"pyvs lab: ended by {number.name}; the lab is taken down.\n")
     assert gone(demo)
 
 
@@ -136,7 +136,7 @@ def test_ctrl_c_reaches_all_its_foreground_processes_and_is_still_clean() -> Non
     demo.line_with("of 1000 requests")
     os.killpg(demo.process.pid, signal.SIGINT)
     status, _, err = demo.end()
-    assert (status, err) == (128 + signal.SIGINT, "")
+    assert (status, err) == (128 + signal.SIGINT, "pyvs lab: ended by SIGINT; the lab is taken down.\n")
     assert gone(demo)
 
 

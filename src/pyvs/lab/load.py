@@ -14,10 +14,10 @@ from pyvs.lab.webserver import page
 
 TIMEOUT = 8.0
 """Seconds until a request counts as failed: a lost packet or two are sent again before that."""
-PORTS: Final = range(10000, 30000)
-"""Where requests come from, in turn, so that each is a connection of its own. Ports that the kernel chooses come again
-within seconds when the servers close first, and in direct routing and tunnels the director must then take them for the
-old connections (conn_reuse_mode 1)."""
+PORTS: Final = itertools.cycle(range(10000, 30000))
+"""Where this process's requests come from, in turn, so that each is a connection of its own. Ports that the kernel
+chooses come again within seconds when the servers close first, and in direct routing and tunnels the director must
+then take them for the old connections (conn_reuse_mode 1)."""
 
 
 @dataclass(slots=True)
@@ -129,7 +129,7 @@ class Load:
             if number >= self.requests or self._stop.wait(max(0.0, due - time.monotonic())):
                 return
             begin = time.monotonic()
-            server, reason = ask(self.target, pages, PORTS[number % len(PORTS)])
+            server, reason = ask(self.target, pages, next(PORTS))
             took = time.monotonic() - begin
             with self._lock:
                 if server:
