@@ -12,6 +12,7 @@ host        the host around an engine that has no kernel: routes, neighbours, ow
 datapath    how packets arrive and leave: memory, capture files, NFQUEUE; tracer, fault injector
 fastpath    what the engine decided, cached in the kernel by eBPF programs
 netlink     the generic-netlink family "IPVS": the one control language, both ends
+client      for your programs: services and servers of a director, or of a kernel that has IPVS
 exec        programs that know only the kernel's IPVS, led to the director
 replay      captures through the engine, offline; one packet explained
 play        scenarios of the recordings' format, played in place of the kernel
@@ -30,6 +31,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from pyvs.client.asynchronous import AsyncClient
+    from pyvs.client.client import Client
+    from pyvs.client.kernel import KernelTransport
+    from pyvs.client.values import Destination, Info, Service
     from pyvs.core.apps.app import App
     from pyvs.core.command import Command, Log, Multicast, Output, Transmit
     from pyvs.core.control.specs import DaemonSpec, DestKey, DestSpec, ServiceKey, ServiceSpec, Timeouts
@@ -43,13 +48,13 @@ if TYPE_CHECKING:
     from pyvs.core.reasons import Reason
     from pyvs.core.schedulers.scheduler import Request, Scheduler
     from pyvs.core.verdict import Action, Verdict
-    from pyvs.netlink.client import Client
 
 __all__ = [
     "KERNEL",
     "OURS",
     "Action",
     "App",
+    "AsyncClient",
     "Client",
     "Command",
     "ConnFlag",
@@ -57,6 +62,7 @@ __all__ = [
     "DaemonSpec",
     "DestKey",
     "DestSpec",
+    "Destination",
     "Differences",
     "Engine",
     "Environment",
@@ -64,6 +70,8 @@ __all__ = [
     "Family",
     "Forward",
     "Hook",
+    "Info",
+    "KernelTransport",
     "Log",
     "Multicast",
     "Output",
@@ -76,6 +84,7 @@ __all__ = [
     "Request",
     "Route",
     "Scheduler",
+    "Service",
     "ServiceFlag",
     "ServiceKey",
     "ServiceSpec",
@@ -86,6 +95,10 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "client.asynchronous": ("AsyncClient",),
+    "client.client": ("Client",),
+    "client.kernel": ("KernelTransport",),
+    "client.values": ("Destination", "Info", "Service"),
     "core.apps.app": ("App",),
     "core.command": ("Command", "Log", "Multicast", "Output", "Transmit"),
     "core.control.specs": ("DaemonSpec", "DestKey", "DestSpec", "ServiceKey", "ServiceSpec", "Timeouts"),
@@ -108,7 +121,6 @@ _MODULES: Final = {
     "core.reasons": ("Reason",),
     "core.schedulers.scheduler": ("Request", "Scheduler"),
     "core.verdict": ("Action", "Verdict"),
-    "netlink.client": ("Client",),
 }
 """Where each name comes from."""
 
