@@ -55,33 +55,33 @@ COURSES: dict[str, Course] = {
 
 def packet_of(course: Course, fields: tuple[Any, ...]) -> tuple[bytes, bool, Callable[[Miss], bool]]:
     kind, inward, client, server, port, flags, size, ttl, df, checked, tos, _ = fields
+    natted: bool = course.forward == Forward.MASQ
     if course.forward == Forward.TUNNEL:
         inward = True
     their, ours = course.client(client), course.vip if inward else course.servers[server]
     src, dst = (their, ours) if inward else (ours, their)
-    natted = course.forward == Forward.MASQ
     service = {"tcp": 80, "udp": 53, "icmp": 80}[kind]
     dport = service if inward else (course.dport if natted else service)
-    ports = (port, dport) if inward else (dport, port)
+    sport, to = (port, dport) if inward else (dport, port)
     data = b"d" * size
     if kind == "tcp":
-        packet = tcp(src, dst, *ports, flags, data=data, ttl=ttl, df=df, tos=tos)
+        packet = tcp(src, dst, sport, to, flags, data=data, ttl=ttl, df=df, tos=tos)
     elif kind == "udp":
-        packet = udp(src, dst, *ports, data, check=checked, ttl=ttl, df=df, tos=tos)
+        packet = udp(src, dst, sport, to, data, check=checked, ttl=ttl, df=df, tos=tos)
     else:
         packet = icmp(src, dst, 8, 0, ttl=ttl)
 
     def excuse(miss: Miss) -> bool:
         if miss is Miss.PROTOCOL:
-            return kind == "icmp"
+            return bool(kind == "icmp")
         if miss is Miss.TTL:
-            return ttl == 1
+            return bool(ttl == 1)
         if miss is Miss.TOO_BIG:
             return len(packet) > 1400 - (52 if course.forward == Forward.TUNNEL else 0)
         if miss is Miss.NO_CHECKSUM:
-            return kind == "udp" and not checked and natted
+            return bool(kind == "udp" and not checked and natted)
         if miss is Miss.NOT_HERE:
-            return inward and (port == 20 or course.adopt)
+            return bool(inward and (port == 20 or course.adopt))
         return miss in (Miss.NO_SERVICE, Miss.NOT_AN_OPENER, Miss.NO_SERVER)
 
     return packet, inward, excuse

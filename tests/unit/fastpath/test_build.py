@@ -1,0 +1,52 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pyvs.fastpath import build
+from pyvs.fastpath.errors import FastPathUnavailable
+
+
+def test_without_clang_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(FastPathUnavailable, match="no clang"):
+        build.compile_into(tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not here")
+def test_what_the_compiler_says_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "odd.bpf.c").write_text("int odd(void) { return nothing; }\n")
+    monkeypatch.setattr(build, "SOURCES", sources)
+    with pytest.raises(FastPathUnavailable, match=r"can't compile odd\.bpf\.c: .*nothing"):
+        build.compile_into(tmp_path / "objects", ("odd",))
+
+
+def test_a_change_of_a_source_makes_it_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(build, "SOURCES", tmp_path)
+    (tmp_path / "a.h").write_text("1")
+    before = build.fingerprint()
+    assert build.fingerprint() == before
+    (tmp_path / "a.h").write_text("2")
+    assert build.fingerprint() != before
+
+
+def test_shipped_programs_come_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(build, "SHIPPED", tmp_path)
+    (tmp_path / "pyvs_tc.o").write_bytes(b"")
+    assert build.program("pyvs_tc") == tmp_path / "pyvs_tc.o"
+
+
+def test_the_cache_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert build.cache() == Path("/somewhere/pyvs/fastpath")
+
+
+def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(build, "SHIPPED", tmp_path / "none")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/false")
+    with pytest.raises(FastPathUnavailable, match="can't be compiled into"):
+        build.program("pyvs_tc")
