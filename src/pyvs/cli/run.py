@@ -46,6 +46,13 @@ FAILED: Final = 2
     help="The eBPF fast path: by tc where the kernel allows it (auto), by tc, by XDP, or none.",
 )
 @click.option(
+    "--fast-new",
+    type=click.Choice(["on", "off"]),
+    default="off",
+    show_default=True,
+    help="on: the fast path schedules new connections too, and rules of the host's filter don't see them.",
+)
+@click.option(
     "--keep-fast",
     is_flag=True,
     help="At the end leave the fast path and its connections where they are, for the next director.",
@@ -85,6 +92,7 @@ def run(
     state_dir: str | None,
     no_state: bool,
     fast: Choice,
+    fast_new: str,
     keep_fast: bool,
     bypass: bool,
     fail_open: bool,
@@ -107,6 +115,7 @@ def run(
             fail_open=fail_open,
             ftp_ports=() if ftp_ports == "none" else ports_of(ftp_ports),
             fast=fast,
+            fast_new=fast_new == "on",
             keep_fast=keep_fast,
             debug=debug,
             state_dir=None if no_state else Path(state_dir) if state_dir else default_folder(),

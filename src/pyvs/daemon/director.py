@@ -45,6 +45,8 @@ LINES_A_SECOND: Final = 100
 """Changes that the log tells one by one."""
 HINTS_SECONDS: Final = 1.0
 """After a change, hints wait so long for the next one."""
+HINTS_PATIENCE: Final = 3.0
+"""So long the start waits for what the firewall says."""
 
 
 @dataclass(slots=True, frozen=True, kw_only=True)
@@ -62,6 +64,8 @@ class Options:
     """Where the FTP helper looks; none: there is no helper."""
     fast: Choice = "off"
     """The fast path: by tc where it can be had, by tc, by XDP, or none."""
+    fast_new: bool = False
+    """New connections too are scheduled by the fast path, before the host's filter sees them."""
     keep_fast: bool = False
     """At the end the fast path stays, with its connections, for the next director."""
     debug: bool = False
@@ -112,7 +116,9 @@ class Director:
             self.engine.ns.apps.register(Ftp(), options.ftp_ports)
         for app in plugins.apps().values():
             self.engine.ns.apps.register(app())
-        self.fast = Fast.open(options.fast, self.engine, self.environment, self.log, clock)
+        self.fast = Fast.open(
+            options.fast, self.engine, self.environment, self.log, clock, new=options.fast_new
+        )
         stack.callback(self._close_fast)
         self.sync_sockets = SyncSockets(self.engine, self.log, clock)
         stack.callback(self.sync_sockets.close)
@@ -174,7 +180,7 @@ class Director:
             self.fast.start()
         self._ran = True
         self._look_due = self.clock() + LOOK_SECONDS
-        self._hint()
+        self._hint().join(HINTS_PATIENCE)  # these lines come first
         self.log.info(self._summary())
         freeze()
 
@@ -215,8 +221,8 @@ class Director:
             self.log.info(f"and {_counted(self._untold, 'more change')}")
             self._untold = 0
 
-    def _hint(self) -> None:
-        """Say what hinders, each once as long as it lasts."""
+    def _hint(self) -> threading.Thread:
+        """Say what hinders, each once as long as it lasts; the thread that asks the firewall."""
         self._hints_due = None
         found = list(hints(self.engine.ns, self.environment))
         for text in found:
@@ -224,7 +230,9 @@ class Director:
                 self.log.warning(text)
         self._hinted = set(found)
         # It asks iptables, which takes longer than packets should wait.
-        threading.Thread(target=self._hint_firewall, name="hints", daemon=True).start()
+        asking = threading.Thread(target=self._hint_firewall, name="hints", daemon=True)
+        asking.start()
+        return asking
 
     def _hint_firewall(self) -> None:
         with contextlib.suppress(ChainError):

@@ -16,6 +16,7 @@ from pyvs.fastpath.fast import FastPath, Mode
 from pyvs.fastpath.links import Links
 from pyvs.fastpath.mirror import Mirror
 from pyvs.fastpath.neighbours import Neighbours
+from pyvs.fastpath.newcomers import Newcomers
 from pyvs.fastpath.owner import SharedTable
 from pyvs.fastpath.takeover import left_behind
 
@@ -46,6 +47,8 @@ class Fast:
         environment: LiveEnvironment,
         log: Log,
         clock: Callable[[], float],
+        *,
+        new: bool,
     ) -> None:
         """Put the maps beside the engine's table. Raises FastPathUnavailable, OSError."""
         self.fast = fast
@@ -70,9 +73,8 @@ class Fast:
         self._swept = 0.0
         """Seconds of work that the present sweep has taken."""
         self._refused: str | None = None
-        self.new = False
-        """Whether the programs schedule new connections."""
-        fast.configure(new=0)
+        self.mirror.new = new
+        self.newcomers = Newcomers(engine.ns, fast, self.mirror) if new else None
         engine.ns.connections = self.table
 
     @classmethod
@@ -83,8 +85,13 @@ class Fast:
         environment: LiveEnvironment,
         log: Log,
         clock: Callable[[], float],
+        *,
+        new: bool = False,
     ) -> Fast | None:
-        """The fast path, or None and a line in the log that says why there is none."""
+        """The fast path, or None and a line in the log that says why there is none.
+
+        new: the programs schedule new connections, before the host's filter sees them.
+        """
         if choice == "off":
             return None
         mode: Mode = "xdp" if choice == "xdp" else "tc"
@@ -92,7 +99,7 @@ class Fast:
         try:
             folder = pins.prepare()
             fast = FastPath.open(mode, pins=folder)
-            return cls(fast, folder, engine, environment, log, clock)
+            return cls(fast, folder, engine, environment, log, clock, new=new)
         except (FastPathUnavailable, OSError) as reason:
             if fast is not None:
                 fast.close()
@@ -175,6 +182,8 @@ class Fast:
         """Bring the counts that schedulers look at to what they are now."""
         if self._dirty:
             self._renew()
+        if self.newcomers is not None:
+            self.newcomers.carry_back()
         if now >= self._counts_at:
             begun = time.perf_counter()
             self.mirror.pull_counts()
@@ -183,11 +192,15 @@ class Fast:
     def after_packets(self, now: float) -> None:
         """Hand over what the packets have made."""
         self.table.settle(now)
+        if self.newcomers is not None:
+            self.newcomers.settle()
 
     def before_verbs(self) -> None:
         """Bring everything that listings show to what it is now."""
         if self._dirty:
             self._renew()
+        if self.newcomers is not None:
+            self.newcomers.carry_back()
         self.mirror.pull()
 
     # ---- time -------------------------------------------------------------------
@@ -218,6 +231,8 @@ class Fast:
     def _renew(self) -> None:
         self._dirty = False
         back = self.mirror.renew()
+        if self.newcomers is not None:
+            self.newcomers.renew()
         if back:
             self.table.take_all_back(back)
         if self.mirror.refused != self._refused:

@@ -31,7 +31,7 @@ def _lines(fast: Fast) -> Iterator[str]:
     )
     yield f"programs: {fast.fast.mode} at {at or 'no device'}"
     yield f"state: {'serving' if mirror.refused is None else 'resting: ' + mirror.refused}"
-    new = "by the programs" if fast.new else "by the engine, after the host's filter"
+    new = "by the programs" if fast.newcomers is not None else "by the engine, after the host's filter"
     yield f"new connections: scheduled {new}"
     live = sum(place.active + place.inactive for place in places)
     yield f"connections in the maps: {live}"
@@ -47,6 +47,10 @@ def _lines(fast: Fast) -> Iterator[str]:
     yield "connections that stayed with the engine, by reason:"
     for why, many in table.kept.most_common():
         yield f"  {many:>12}  {why}"
+    if fast.newcomers is not None:
+        yield "services whose new connections go up, by reason:"
+        for name, why in fast.newcomers.refused.items():
+            yield f"  {name}: {why}"
     yield "servers:"
     for place in places:
         yield f"  {place.number:>5}  {_server(place)}"

@@ -59,6 +59,8 @@ class Mirror:
         """Destinations that another daemon left, until this one's rules name them."""
         self.refused: str | None = None
         """Why nothing is offloaded at present."""
+        self.new = False
+        """Whether the programs schedule new connections."""
         self._settings: dict[str, Any] = {}
         self._next = 0
         self._freed: list[int] = []
@@ -76,6 +78,7 @@ class Mirror:
             if place is None:
                 continue
             place.service = service
+            self._pull_counts(place)
             before, place.refused = place.refused, refusal.of_destination(ns, dest)
             self.write(place)
             if place.refused is not None and before is None:
@@ -175,6 +178,7 @@ class Mirror:
             "expire_nodest": int(bool(sysctl.expire_nodest_conn)),
             "expire_quiescent": int(bool(sysctl.expire_quiescent_template)),
             "sloppy_tcp": int(bool(sysctl.sloppy_tcp)),
+            "new": int(self.new),
             "pmtu_disc": int(bool(sysctl.pmtu_disc)),
         }
         if wanted != self._settings:
