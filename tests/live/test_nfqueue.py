@@ -106,6 +106,9 @@ def test_it_stands_behind_the_hosts_filter(last: str, nat: Lab, tmp_path: Path) 
     nat["director"].run(["iptables-restore", "--noflush"], given="\n".join(lines) + "\n")
     with running(nat, tmp_path, rules("nat")) as director:
         assert asked(nat, PLANS[4].virtual) == Counter(dict.fromkeys(SERVERS, 10))
+        wait.until(
+            lambda: director.client.get_services()[0].totals.conns == 30, "The estimator did not count", 10
+        )
         before = director.adm("-Ln --stats")
         with pytest.raises(TimeoutError):
             nat["client2"].call(lambda: ask(PLANS[4].virtual, timeout=0.5))
