@@ -28,3 +28,8 @@ def test_refuses_the_addresses_of_a_server_that_takes_no_more() -> None:
     assert numbers(bench) == [None if number == 2 else number for number in before]
     bench.remove(2)
     assert set(numbers(bench)) == {1}
+
+
+def test_one_that_comes_to_a_service_with_servers_deals_at_once() -> None:
+    bench = SchedulerBench(DestinationHashing, [1, 1, 1])
+    assert DestinationHashing(bench.service, bench.surroundings).slots() == bench.scheduler.slots()  # type: ignore[attr-defined]

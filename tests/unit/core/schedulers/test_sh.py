@@ -54,6 +54,20 @@ def test_fallback_finds_another_and_moves_no_one_else(weight: int) -> None:
         assert number == 2 or now == number
 
 
+def test_fallback_looks_upwards() -> None:
+    """Server 1 stands after server 2 in the table: it gets those whose next slot is of server 2 too."""
+    bench = SchedulerBench(SourceHashing, [1, 1, 1], SCHED_SH_FALLBACK)
+    moved = [client for client in CLIENTS if bench.number(request(client)) == 2]
+    bench.servers[2].overloaded = True
+    numbers = [bench.number(request(client)) for client in moved]
+    assert numbers.count(1) > 1.5 * numbers.count(3) > 0
+
+
+def test_one_that_comes_to_a_service_with_servers_deals_at_once() -> None:
+    bench = SchedulerBench(SourceHashing, [3, 1, 2])
+    assert SourceHashing(bench.service, bench.surroundings).slots() == bench.scheduler.slots()  # type: ignore[attr-defined]
+
+
 @given(weights=st.lists(st.just(0), max_size=4))
 def test_fallback_ends_when_there_is_nobody(weights: list[int]) -> None:
     bench = SchedulerBench(SourceHashing, weights, SCHED_SH_FALLBACK)
