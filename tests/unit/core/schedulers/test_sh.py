@@ -55,12 +55,11 @@ def test_fallback_finds_another_and_moves_no_one_else(weight: int) -> None:
 
 
 def test_fallback_looks_upwards() -> None:
-    """Server 1 stands after server 2 in the table: it gets those whose next slot is of server 2 too."""
+    """Server 1 stands after server 2 in the table, and twice home is never of server 3: all go to 1."""
     bench = SchedulerBench(SourceHashing, [1, 1, 1], SCHED_SH_FALLBACK)
     moved = [client for client in CLIENTS if bench.number(request(client)) == 2]
     bench.servers[2].overloaded = True
-    numbers = [bench.number(request(client)) for client in moved]
-    assert numbers.count(1) > 1.5 * numbers.count(3) > 0
+    assert {bench.number(request(client)) for client in moved} == {1}
 
 
 def test_one_that_comes_to_a_service_with_servers_deals_at_once() -> None:
