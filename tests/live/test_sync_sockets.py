@@ -51,7 +51,8 @@ def lab() -> Iterator[Lab]:
 
 def synced(director: Director) -> list[list[str]]:
     """Connections that came from the other director."""
-    lines = UnixTransport(director.socket).proc("ip_vs_conn_sync")
+    with closing(UnixTransport(director.socket)) as transport:
+        lines = transport.proc("ip_vs_conn_sync")
     return [line.split() for line in lines.splitlines() if "SYNC" in line.split()]
 
 
