@@ -285,6 +285,9 @@ class Server:
         if not admin:
             raise ControlError(Errno.EPERM, "this needs the right to administer the network")
         dump = command in DUMPS_OF_OURS
+        if dump != (message.flags & Flag.DUMP == Flag.DUMP):
+            asked = "but as a dump" if dump else "as a dump"
+            raise ControlError(Errno.EOPNOTSUPP, f"{command.name} cannot be asked {asked}")
         for values in self._native.serve(command, decode(NATIVE, message.attributes), portid, now):
             if values is None:
                 yield b""
