@@ -18,7 +18,8 @@ static __always_inline __u32 timeout_of(__u8 protocol, __u32 state) {
 }
 
 static __always_inline bool expired(struct frame *f, const struct conn *conn) {
-    return f->now - conn->seen >= conn->timeout;
+    // Signed: another processor may have seen a packet since this one looked at the clock.
+    return (__s32)(f->now - conn->seen) >= (__s32)conn->timeout;
 }
 
 // ---- a destination's connections -----------------------------------------
