@@ -3,6 +3,7 @@
 import http.client
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
