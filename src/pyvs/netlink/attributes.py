@@ -5,7 +5,7 @@ A row is an attribute: number, name, kind and, for strings and binary, the longe
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum, IntFlag
-from typing import Final
+from typing import Any, Final
 
 FAMILY_NAME: Final = "IPVS"
 FAMILY_VERSION: Final = 1
@@ -107,12 +107,16 @@ class Attribute:
 class Table:
     """The attributes of one nest, by number and by name."""
 
-    __slots__ = ("by_name", "by_number", "name")
+    __slots__ = ("by_name", "by_number", "name", "reading", "writing")
 
     def __init__(self, name: str, *rows: Attribute) -> None:
         self.name = name
         self.by_number = {row.number: row for row in rows}
         self.by_name = {row.name: row for row in rows}
+        self.reading: dict[int, Any] = {}
+        """What the codec reads the numbers by, written down by itself."""
+        self.writing: dict[str, Any] = {}
+        """The same for writing."""
 
 
 _Row = Attribute

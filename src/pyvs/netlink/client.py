@@ -6,7 +6,8 @@
 Speaks to a director of ours or, over a generic-netlink socket, to the kernel's. The time is the director's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from pyvs.core.control.specs import (
@@ -54,6 +55,8 @@ from pyvs.netlink.transport import Transport
 
 Told = Callable[[ControlError | None], None]
 """Is told what became of a change: its refusal, or None."""
+ASKED_TOGETHER: Final = 200
+"""Services whose destinations are asked for together."""
 GATHERED_MAX: Final = 32_768
 """Bytes of changes that are sent together."""
 
@@ -115,6 +118,40 @@ class Client:
         """The destinations of a service, newest first; none when there is no such service."""
         service = encode(SERVICE, m.write_service_key(key))
         return [m.read_dest_view(top, key.af) for top in self._dump(Command.GET_DEST, service=service)]
+
+    def get_many_dests(self, keys: Iterable[ServiceKey]) -> Iterator[list[DestView]]:
+        """The destinations of one service after the other, for tables of thousands: asked for many at a time."""
+        self.settle()
+        waiting = iter(keys)
+        while some := list(islice(waiting, ASKED_TOGETHER)):
+            yield from self._many_dests(some)
+
+    def _many_dests(self, keys: list[ServiceKey]) -> Iterator[list[DestView]]:
+        family = self._family_id()
+        first = self._seq + 1
+        request = bytearray()
+        for key in keys:
+            self._seq += 1
+            nest = encode(TOP, {"service": encode(SERVICE, m.write_service_key(key))})
+            payload = generic(Command.GET_DEST, nest)
+            request += Message(family, Flag.REQUEST | Flag.DUMP, self._seq, 0, payload).encode()
+        found: list[DestView] = []
+        done = 0
+        for datagram in self._transport.stream(bytes(request)):
+            for message in messages(datagram):
+                if message.seq != first + done:
+                    continue
+                if message.type == MessageType.DONE:
+                    yield found
+                    found = []
+                    done += 1
+                elif message.type == MessageType.ERROR:
+                    self._judge(message)
+                else:
+                    found.append(m.read_dest_view(self._values(TOP, message), keys[done].af))
+        self._seq &= 0x7FFFFFFF
+        if done != len(keys):
+            raise ControlError(Errno.EINVAL, "the director's answer ended too early")
 
     # Synchronisation, timeouts, the rest
 

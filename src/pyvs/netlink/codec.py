@@ -23,6 +23,8 @@ _GENERIC: Final = Struct("=BBH")
 _ATTRIBUTE: Final = Struct("=HH")
 _ERROR: Final = Struct("=i")
 
+_BYTES: Final = (Kind.BINARY, Kind.NEST)
+
 HEADER: Final = _MESSAGE.size
 GENERIC_HEADER: Final = _GENERIC.size
 _ADDRESS6: Final = 16
@@ -132,13 +134,48 @@ def _attribute(number: int, data: bytes) -> bytes:
 
 def encode(table: Table, values: Mapping[str, Any]) -> bytes:
     """The attributes in the order given; None is left out. Raises KeyError for a name that the table lacks."""
-    out = bytearray()
+    out: list[bytes] = []
+    writing = table.writing or _write_by(table)
     for name, value in values.items():
         if value is None:
             continue
-        row = table.by_name[name]
-        out += _attribute(row.number, _data(row, value))
-    return bytes(out)
+        number, length, pack, plain = writing[name]
+        if pack is not None:
+            out.append(pack(length, number, value))
+        elif plain:
+            length += len(value)
+            out.append(_ATTRIBUTE.pack(length, number) + value + bytes(-length % 4))
+        else:
+            out.append(_attribute(number, _data(table.by_name[name], value)))
+    return b"".join(out)
+
+
+def _write_by(table: Table) -> dict[str, Any]:
+    """How each attribute is written: number, length, all at once for a number in the host's byte order, or as it is."""
+    for name, row in table.by_name.items():
+        kind = _NUMBERS.get(row.kind)
+        pack = None
+        if kind is not None and row.kind is not Kind.BE16:
+            pack = Struct(f"=HH{kind.format[1:]}{-kind.size % 4}x").pack
+        size = _ATTRIBUTE.size + (kind.size if kind is not None else 0)
+        table.writing[name] = row.number, size, pack, row.kind in _BYTES
+    return table.writing
+
+
+def _read_by(table: Table) -> dict[int, Any]:
+    """How each attribute is read: its name, its least length, how to take a number where it lies, and up to which
+    length it is bytes that need no second look."""
+    for number, row in table.by_number.items():
+        kind = _NUMBERS.get(row.kind)
+        longest = 0xFFFF if not row.size else _ATTRIBUTE.size + row.size
+        table.reading[number] = (
+            row.name,
+            _ATTRIBUTE.size * 2 if kind is None else _ATTRIBUTE.size + kind.size,
+            None if kind is None else kind.unpack_from,
+            longest if row.kind in _BYTES else 0,
+            row,
+        )
+    return table.reading
 
 
 def nests(number: int, bodies: list[bytes]) -> bytes:
@@ -162,14 +199,24 @@ def decode(table: Table, data: bytes) -> Values:
     Kernel: `nla_parse_deprecated`, which skips what it doesn't know and what is left over.
     """
     values: Values = {}
-    at = 0
-    while len(data) - at >= _ATTRIBUTE.size:
-        length, number = _ATTRIBUTE.unpack_from(data, at)
-        if length < _ATTRIBUTE.size or length > len(data) - at:
+    reading = table.reading or _read_by(table)
+    unpack = _ATTRIBUTE.unpack_from
+    at, end = 0, len(data)
+    while end - at >= 4:
+        length, number = unpack(data, at)
+        if length < 4 or length > end - at:
             break
-        row = table.by_number.get(number & _TYPE_MASK)
-        if row is not None:
-            values[row.name] = _value(table, row, data[at + _ATTRIBUTE.size : at + length])
+        found = reading.get(number & _TYPE_MASK)
+        if found is not None:
+            name, shortest, take, longest, row = found
+            if length < shortest:
+                values[name] = _value(table, row, data[at + 4 : at + length])
+            elif take is not None:
+                values[name] = take(data, at + 4)[0]
+            elif length <= longest:
+                values[name] = data[at + 4 : at + length]
+            else:
+                values[name] = _value(table, row, data[at + 4 : at + length])
         at += length + 3 & ~3
     return values
 

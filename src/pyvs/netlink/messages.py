@@ -6,6 +6,7 @@ Everything else is the verbs' to judge. Kernel: `ip_vs_genl_parse_service`, `ip_
 
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from struct import Struct
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from pyvs.core.control.specs import (
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import FWD_MASK, Family, Proto, SyncState, TunType
 from pyvs.core.stats.counters import Rates, Totals
-from pyvs.netlink.attributes import DAEMON, DEST, SERVICE, STATS, STATS64, TOP
+from pyvs.netlink.attributes import DAEMON, DEST, SERVICE, STATS, STATS64, TOP, Table
 from pyvs.netlink.codec import MalformedError, Values, decode, encode
 
 _FLAGS: Final = Struct("=II")
@@ -30,6 +31,8 @@ _WIDTH: Final = {Family.INET: 4, Family.INET6: 16}
 _ADDRESS: Final = 16
 """Addresses travel in 16 bytes; IPv4 is the first four. Kernel: `union nf_inet_addr`."""
 _U32: Final = 0xFFFFFFFF
+REMEMBERED: Final = 1024
+"""Counters whose bytes are known: most of many servers read the same, zero."""
 
 
 def _nest(top: Mapping[str, Any], name: str, table: Any) -> Values:
@@ -145,7 +148,10 @@ def read_dest(top: Mapping[str, Any], service_af: Family, *, full: bool = True) 
 
     Kernel: `ip_vs_genl_parse_dest`, which judges what is there before the family.
     """
-    values = _nest(top, "dest", DEST)
+    return _dest(_nest(top, "dest", DEST), service_af, full=full)
+
+
+def _dest(values: Values, service_af: Family, *, full: bool = True) -> DestSpec:
     _need(values, "DEST", "addr", "port")
     if full:
         _need(values, "DEST", "fwd_method", "weight", "u_thresh", "l_thresh")
@@ -210,10 +216,9 @@ def write_dest_view(view: DestView, service_af: Family) -> bytes:
 
 def read_dest_view(top: Mapping[str, Any], service_af: Family) -> DestView:
     """An answer to GET_DEST. Raises ControlError EINVAL."""
-    spec = read_dest(top, service_af)
     values = _nest(top, "dest", DEST)
     return DestView(
-        spec,
+        _dest(values, service_af),
         values.get("active_conns", 0),
         values.get("inact_conns", 0),
         values.get("persist_conns", 0),
@@ -224,7 +229,8 @@ def read_dest_view(top: Mapping[str, Any], service_af: Family) -> DestView:
 # Counters
 
 
-def _write_stats(totals: Totals, rates: Rates) -> Values:
+@lru_cache(maxsize=REMEMBERED)
+def _write_stats(totals: Totals, rates: Rates) -> Mapping[str, bytes]:
     numbers = {**totals._asdict(), **rates._asdict()}
     narrow = {
         name: value & (_U32 if "bytes" not in name else (1 << 64) - 1) for name, value in numbers.items()
@@ -235,7 +241,12 @@ def _write_stats(totals: Totals, rates: Rates) -> Values:
 
 def _read_stats(values: Values) -> tuple[Totals, Rates]:
     name, table = ("stats64", STATS64) if "stats64" in values else ("stats", STATS)
-    numbers = _nest(values, name, table) if name in values else {}
+    return _stats_of(values[name], table) if name in values else (Totals(), Rates())
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _stats_of(nest: bytes, table: Table) -> tuple[Totals, Rates]:
+    numbers = _nest({table.name: nest}, table.name, table)
     totals = Totals(*(numbers.get(field, 0) for field in Totals._fields))
     return totals, Rates(*(numbers.get(field, 0) for field in Rates._fields))
 

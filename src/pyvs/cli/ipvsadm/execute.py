@@ -148,8 +148,11 @@ class Executor:
         views = self._client.get_services()
         self._print(f"IP Virtual Server version {text} (size={size})")
         self._print(*HEADERS[form.columns])
-        for view in sort_services(views) if sort else views:
-            self._print(*service_lines(view, self._dests(view.spec.key, sort), form))
+        if sort:
+            views = sort_services(views)
+        keys = (view.spec.key for view in views)
+        for view, dests in zip(views, self._client.get_many_dests(keys), strict=True):
+            self._print(*service_lines(view, sort_dests(dests) if sort else dests, form))
 
     def _list(self, asked: Invocation) -> None:
         options = asked.options
@@ -173,10 +176,11 @@ class Executor:
 
     def _save(self, asked: Invocation) -> None:
         names = self._chosen_names(asked)
-        for view in sort_services(self._client.get_services()):
-            key = view.spec.key
+        views = sort_services(self._client.get_services())
+        keys = (view.spec.key for view in views)
+        for view, dests in zip(views, self._client.get_many_dests(keys), strict=True):
             self._print(save_service(view, names))
-            self._print(*(save_dest(dest, key, names) for dest in self._dests(key, sort=True)))
+            self._print(*(save_dest(dest, view.spec.key, names) for dest in sort_dests(dests)))
 
     def _chosen_names(self, asked: Invocation) -> Names | None:
         return None if Option.NUMERIC in asked.options else self._names
