@@ -163,8 +163,10 @@ def _write_by(table: Table) -> dict[str, Any]:
 
 
 def _read_by(table: Table) -> dict[int, Any]:
-    """How each attribute is read: its name, its least length, how to take a number where it lies, and up to which
-    length it is bytes that need no second look."""
+    """How each attribute is read.
+
+    Its name, its least length, how to take a number where it lies, the length up to which bytes need no second look.
+    """
     for number, row in table.by_number.items():
         kind = _NUMBERS.get(row.kind)
         longest = 0xFFFF if not row.size else _ATTRIBUTE.size + row.size
