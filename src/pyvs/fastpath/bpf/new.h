@@ -19,8 +19,8 @@ static __always_inline bool insert(const void *key, const void *conn, bool six, 
     return !(six ? bpf_map_update_elem(&conns6, key, conn, flags) : bpf_map_update_elem(&conns4, key, conn, flags));
 }
 
-// What a client's entry says of a connection with NAT, and the entry of the server's packets.
-static __always_inline bool insert_reply4(const struct key4 *key, struct conn4 *in, const struct dest *dest) {
+// Both entries of a connection with NAT, or none.
+static __always_inline bool insert_both4(const struct key4 *key, struct conn4 *in, const struct dest *dest) {
     struct key4 back = {.saddr = dest->addr[0], .daddr = key->saddr, .sport = in->port, .dport = key->sport};
     struct conn4 out = {};
     back.protocol = key->protocol;
@@ -35,10 +35,15 @@ static __always_inline bool insert_reply4(const struct key4 *key, struct conn4 *
     out.port = key->dport;
     out.addr_check = delta(dest->addr, &key->daddr, 4);
     out.check = fold((__u32)out.addr_check + delta(&in->port, &key->dport, 2));
-    return insert(&back, &out, false, BPF_ANY);
+    if (!insert(key, in, false, BPF_ANY))
+        return false;
+    if (insert(&back, &out, false, BPF_ANY))
+        return true;
+    forget(key, false);
+    return false;
 }
 
-static __always_inline bool insert_reply6(const struct key6 *key, struct conn6 *in, const struct dest *dest) {
+static __always_inline bool insert_both6(const struct key6 *key, struct conn6 *in, const struct dest *dest) {
     struct key6 back = {.sport = in->port, .dport = key->sport, .protocol = key->protocol};
     struct conn6 out = {};
     __builtin_memcpy(back.saddr, dest->addr, 16);
@@ -54,7 +59,12 @@ static __always_inline bool insert_reply6(const struct key6 *key, struct conn6 *
     out.port = key->dport;
     out.addr_check = delta(dest->addr, key->daddr, 16);
     out.check = fold((__u32)out.addr_check + delta(&in->port, &key->dport, 2));
-    return insert(&back, &out, true, BPF_ANY);
+    if (!insert(key, in, true, BPF_ANY))
+        return false;
+    if (insert(&back, &out, true, BPF_ANY))
+        return true;
+    forget(key, true);
+    return false;
 }
 
 static __always_inline struct service *service_of(const void *key, bool six) {
@@ -126,10 +136,9 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
     conn->packets = 1;
     conn->dest = number;
     conn->port = dest->port ? dest->port : vport;
-    bool whole = true;
-    if (method == FORWARD_MASQ)
-        whole = six ? insert_reply6(key, (void *)&new_, dest) : insert_reply4(key, (void *)&new_, dest);
-    if (!whole || !insert(key, &new_, six, BPF_ANY))
+    if (method != FORWARD_MASQ ? !insert(key, &new_, six, BPF_ANY)
+        : six                  ? !insert_both6(key, (void *)&new_, dest)
+                               : !insert_both4(key, (void *)&new_, dest))
         return miss(MISS_TABLE_FULL, DROP);
     service->cursor = cursor;
     bound(dest, active);

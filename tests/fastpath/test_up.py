@@ -1,0 +1,118 @@
+"""What the programs can't serve goes up the stack as it came, and is counted by its reason."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.fastpath.network import Network
+from tests.fastpath.twin import SENT, UP, Course, Twins
+
+from pyvs.fastpath.fast import FastPath, Mode
+from pyvs.fastpath.tables import Miss
+from pyvs.testing.wire import ip, sctp, tcp, udp
+
+pytestmark = pytest.mark.root
+VIP, CLIENT = "192.0.2.100", "198.51.100.1"
+ACK = tcp(CLIENT, VIP, 40000, 80, 0x10)
+OPTIONS = b"\x46" + ACK[1:2] + (len(ACK) + 4).to_bytes(2, "big") + ACK[4:20] + b"\1\1\1\1" + ACK[20:]
+SIX = tcp("2001:db8:3::1", "2001:db8:1::100", 40000, 80, 0x10)
+HOP_BY_HOP = ip("2001:db8:3::1", "2001:db8:1::100", 0, b"\x06\0\1\4\0\0\0\0" + SIX[40:])
+
+
+@pytest.fixture(params=["tc", "xdp"])
+def fast(
+    request: pytest.FixtureRequest, network: Network, load: Callable[[Mode], FastPath]
+) -> Iterator[FastPath]:
+    """With one established connection of the client's."""
+    fast = load(request.param)
+    twins = Twins(Course(request.param), network, fast)
+    for flags in (0x02, 0x10):
+        twins.send(tcp(CLIENT, VIP, 40000, 80, flags), inward=True, excuse=lambda _: False)
+    yield fast
+    fast.configure(now=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "packet", "reason"),
+    [
+        (b"\x08\0", OPTIONS, Miss.OPTIONS),
+        (b"\x08\0", ip(CLIENT, VIP, 6, ACK[20:], df=False, fragment=0x2000), Miss.FRAGMENT),
+        (b"\x08\0", ip(CLIENT, VIP, 6, ACK[20:], df=False, fragment=3), Miss.FRAGMENT),
+        (b"\x08\0", sctp(CLIENT, VIP, 1, 2, 3), Miss.PROTOCOL),
+        (b"\x08\0", ACK[:30], Miss.TRUNCATED),
+        (b"\x08\0", ACK[:2] + b"\0\xff" + ACK[4:], Miss.TRUNCATED),
+        (b"\x08\0", tcp(CLIENT, VIP, 40000, 80, 0x10, ttl=1), Miss.TTL),
+        (b"\x08\0", tcp("127.0.0.1", VIP, 40000, 80, 0x02), Miss.LOOPBACK),
+        (b"\x08\0", udp(CLIENT, VIP, 40000, 53, b"x", check=False), Miss.NO_CHECKSUM),
+        (b"\x08\0", tcp(CLIENT, VIP, 40000, 80, 0x10, data=bytes(1361)), Miss.TOO_BIG),
+        (b"\x08\0", tcp(CLIENT, VIP, 40001, 80, 0x10), Miss.NOT_AN_OPENER),
+        (b"\x08\0", tcp(CLIENT, VIP, 40001, 81, 0x02), Miss.NO_SERVICE),
+        (b"\x08\0", tcp(CLIENT, VIP, 20, 80, 0x02), Miss.NOT_HERE),
+        (b"\x86\xdd", HOP_BY_HOP, Miss.PROTOCOL),
+        (b"\x81\0", b"\0\1\x08\0" + ACK, Miss.NOT_IP),
+        (b"\x08\x06", bytes(28), Miss.NOT_IP),
+    ],
+    ids=lambda value: value.name if isinstance(value, Miss) else None,
+)
+def test_it_goes_up(fast: FastPath, network: Network, kind: bytes, packet: bytes, reason: Miss) -> None:
+    frame = (network.mac + b"\2\0\0\0\0\x77" + kind + packet).ljust(54, b"\0")
+    if reason is Miss.TRUNCATED:
+        frame = network.mac + b"\2\0\0\0\0\x77" + kind + packet
+    before, known = fast.misses(), list(fast.connections())
+    outcome = fast.test_run(frame, network.ifindex)
+    after = fast.misses()
+    assert (outcome.verdict, outcome.frame) == (UP[fast.mode], frame)
+    assert [miss for miss in Miss if after[miss] != before[miss]] == [reason]
+    assert list(fast.connections()) == known
+
+
+def test_marked_packets_begin_nothing(fast: FastPath, network: Network) -> None:
+    if fast.mode == "xdp":
+        pytest.skip("marks are set after XDP")
+    frame = network.mac + bytes(6) + b"\x08\0" + tcp(CLIENT, VIP, 40009, 80, 0x02)
+    before = fast.misses()[Miss.MARKED]
+    assert fast.test_run(frame, network.ifindex, mark=7).verdict == UP["tc"]
+    assert fast.misses()[Miss.MARKED] == before + 1
+
+
+def test_a_long_packet_that_will_be_cut_is_served(fast: FastPath, network: Network) -> None:
+    if fast.mode == "xdp":
+        pytest.skip("there are no such packets before XDP")
+    packet = tcp(CLIENT, VIP, 40000, 80, 0x10, data=bytes(3000))
+    frame = network.mac + bytes(6) + b"\x08\0" + packet
+    assert fast.test_run(frame, network.ifindex).verdict == UP["tc"]
+    outcome = fast.test_run(frame, network.ifindex, gso_size=1360)
+    assert outcome.verdict in SENT["tc"]
+    assert fast.test_run(frame, network.ifindex, gso_size=1361).verdict == UP["tc"]
+
+
+def test_padding_of_short_frames_is_no_part_of_the_packet(fast: FastPath, network: Network) -> None:
+    frame = network.mac + bytes(6) + b"\x08\0" + ACK + bytes(10)
+    outcome = fast.test_run(frame, network.ifindex)
+    assert outcome.verdict in SENT[fast.mode]
+    assert len(outcome.frame) == len(frame)
+
+
+def test_another_link_layer_address(fast: FastPath, network: Network) -> None:
+    for mac in ("020000000099", "00005e000133", "ffffffffffff", "01005e000001"):
+        frame = bytes.fromhex(mac) + bytes(6) + b"\x08\0" + ACK
+        outcome = fast.test_run(frame, network.ifindex)
+        assert (outcome.verdict, outcome.frame) == (UP[fast.mode], frame)
+
+
+def test_a_hop_that_is_not_known(fast: FastPath, network: Network) -> None:
+    fast.renew_hops()
+    subprocess.run(["ip", "route", "del", "198.51.100.0/24"], check=True)
+    try:
+        server = next(conn for conn in fast.connections()).daddr
+        reply = tcp(".".join(map(str, server)), CLIENT, 80, 40000, 0x10)
+        frame = network.mac + bytes(6) + b"\x08\0" + reply
+        before = fast.misses()[Miss.NO_HOP]
+        outcome = fast.test_run(frame, network.ifindex)
+        assert (outcome.verdict, outcome.frame) == (UP[fast.mode], frame)
+        assert fast.misses()[Miss.NO_HOP] == before + 1
+    finally:
+        subprocess.run(["ip", "route", "add", "198.51.100.0/24", "via", "10.9.0.2"], check=True)
+    assert fast.test_run(frame, network.ifindex).verdict in SENT[fast.mode]
