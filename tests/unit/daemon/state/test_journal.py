@@ -145,7 +145,7 @@ def test_it_is_written_through_once_a_second_if_anything_was_written(
 ) -> None:
     synced: list[float] = []
     clock = Clock()
-    monkeypatch.setattr(module.os, "fsync", lambda fd: synced.append(clock.now))
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(clock.now))
     journal = opened(path, told, clock)
     settle(journal, clock)
     synced.clear()
@@ -201,7 +201,7 @@ def test_a_full_disk_is_told_and_tried_again(
             raise OSError(28, "No space left on device")
         return real(fd, data)
 
-    monkeypatch.setattr(module.os, "write", write)
+    monkeypatch.setattr(os, "write", write)
     for row in (SERVICE, server(1)):
         journal.append(row)
     assert len(told) == 1
