@@ -294,7 +294,7 @@ def test_a_damaged_file_of_connections_is_told_and_left(tmp_path: Path, where: s
 
 def test_a_folder_has_one_director(tmp_path: Path) -> None:
     life = Life(tmp_path)
-    with pytest.raises(PyvsError, match="another director keeps its state in .*--state-dir"):
+    with pytest.raises(PyvsError, match=r"another director keeps its state in .*--state-dir"):
         Lock(tmp_path)
     life.state.close()
     Lock(tmp_path).close()
