@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from pyvs.lab.director import Director
 from pyvs.lab.namespace import Namespace
+from pyvs.netlink.unix import UnixTransport
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n"
 
@@ -83,3 +85,10 @@ def bpf_file_system(folder: Path) -> Iterator[Path]:
         else:
             os.environ["PYVS_BPFFS"] = before
         subprocess.run(["umount", "--lazy", str(folder)], check=False, timeout=10)
+
+
+def fast_account(director: Director) -> dict[str, str]:
+    """What `pyvs fast` says in lines of their own."""
+    with contextlib.closing(UnixTransport(director.socket)) as transport:
+        text = transport.proc("pyvs_fast")
+    return dict(line.strip().split(": ", 1) for line in text.splitlines() if ": " in line)

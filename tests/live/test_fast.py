@@ -1,6 +1,5 @@
 """The fast path of a live director: real HTTP, listings that are one, connections that outlive their daemon."""
 
-import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,14 +7,13 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from fast_clients import KeptAlive, bpf_file_system
+from fast_clients import KeptAlive, bpf_file_system, fast_account
 
 from pyvs.lab import course, wait
 from pyvs.lab.director import Director
 from pyvs.lab.howto import PLANS, ipvsadm_lines, topology
 from pyvs.lab.lab import Lab
 from pyvs.lab.load import Load, Target
-from pyvs.netlink.unix import UnixTransport
 
 pytestmark = [pytest.mark.live, pytest.mark.root]
 
@@ -62,17 +60,11 @@ def test_http_over_nat_is_served_in_the_kernel_and_counted_once(bpffs: Path, fam
             listed = director.adm("-Lnc").splitlines()[2:]
             assert len(listed) == 90
             wait.until(lambda: sum(row.connections for row in director.rows({})) == 90, "not counted", 5)
-            served = int(_account(director)["served"].split()[0])
+            served = int(fast_account(director)["served"].split()[0])
             assert served > 400
             packets = director.adm("-Ln --stats --exact").splitlines()[-3:]
             assert all(int(line.split()[2]) == 30 for line in packets)
     assert not list(bpffs.glob("pyvs/*/*")), "a clean end leaves nothing pinned"
-
-
-def _account(director: Director) -> dict[str, str]:
-    with contextlib.closing(UnixTransport(director.socket)) as transport:
-        text = transport.proc("pyvs_fast")
-    return dict(line.split(": ", 1) for line in text.splitlines() if ": " in line and line[0] != " ")
 
 
 def test_connections_outlive_ten_directors(bpffs: Path, tmp_path: Path) -> None:
@@ -105,4 +97,4 @@ def test_connections_outlive_ten_directors(bpffs: Path, tmp_path: Path) -> None:
 
 
 def _maps_own(director: Director) -> int:
-    return int(_account(director)["connections in the maps"])
+    return int(fast_account(director)["connections in the maps"])

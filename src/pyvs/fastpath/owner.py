@@ -29,8 +29,14 @@ if TYPE_CHECKING:
     from pyvs.fastpath.mirror import Mirror, Place
     from pyvs.fastpath.sweep import Ended
 
-HOLD: Final = 1.0
-"""Seconds that a connection stays with the engine after one of its packets came up."""
+HOLD: Final = 0.05
+"""Seconds that a connection stays with the engine that comes back often."""
+OFTEN: Final = 16
+"""So many times it goes to the maps again at once: packets were still under way, or a next hop unknown."""
+LONGEST_HOLD: Final = 10.0
+"""Each further time it stays twice as long, up to this."""
+REMEMBERED: Final = 10_000
+"""So many connections that came back are remembered."""
 AUDIT: Final = 256
 """Connections with a template that are looked for in one go."""
 FULL: Final = "the connection table of the fast path is full"
@@ -49,6 +55,8 @@ class SharedTable(ConnectionTable):
         """Made since the last `settle`."""
         self.held: dict[Connection, float] = {}
         """Came back: until when they stay."""
+        self.returns: dict[bytes, int] = {}
+        """How often connections came back."""
         self.controls: dict[bytes, Connection] = {}
         """Templates of connections in the maps, by key."""
         self.kept: Counter[str] = Counter()
@@ -132,7 +140,7 @@ class SharedTable(ConnectionTable):
     @property
     def due(self) -> float | None:
         """When to call `settle` next, if no packet comes."""
-        return next(iter(self.held.values()), None)
+        return min(self.held.values(), default=None)
 
     def hand_over(self, conns: Iterable[Connection]) -> None:
         """Give connections to the maps, but for those that must stay. Raises OSError."""
@@ -224,9 +232,19 @@ class SharedTable(ConnectionTable):
             return None
         super().insert(conn)
         self.ns.timers.set(conn)
-        self.held[conn] = now + HOLD
+        self._hold(conn, raw, now)
         self.came_back += 1
         return conn
+
+    def _hold(self, conn: Connection, raw: bytes, now: float) -> None:
+        """Keep it for a moment if it comes back all the time."""
+        if len(self.returns) >= REMEMBERED:
+            self.returns.clear()
+        often = self.returns[raw] = self.returns.get(raw, 0) + 1
+        if often <= OFTEN:
+            self.fresh.append(conn)
+        else:
+            self.held[conn] = now + min(HOLD * (1 << min(often - OFTEN, 20)), LONGEST_HOLD)
 
     def _take_reply(self, offloaded: OffloadedConnection) -> None:
         """The server's entry goes along, if no newer connection has it."""
