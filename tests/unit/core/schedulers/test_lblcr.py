@@ -48,3 +48,25 @@ def test_each_address_has_a_set_of_its_own() -> None:
     crowd(bench)
     assert bench.number(request(to="203.0.113.9")) == 2
     assert bench.number(request(to="203.0.113.10")) == 2
+
+
+def test_a_set_of_one_keeps_it_however_old() -> None:
+    bench = SchedulerBench(LocalityReplicated, [5, 5, 5])
+    assert bench.number() == 3
+    before = bench.servers[3].refcnt
+    for now in (86399.0, 86402.0):  # in use all the time, so it is not forgotten
+        bench.surroundings.now = now
+        assert bench.number() == 3
+    assert bench.servers[3].refcnt == before
+
+
+def test_an_old_set_of_which_nobody_has_a_weight_any_more() -> None:
+    bench = SchedulerBench(LocalityReplicated, [5, 5, 5])
+    crowd(bench)
+    bench.surroundings.now = 86399.0
+    assert bench.number() == 2
+    for number in (1, 2, 3):
+        bench.weigh(number, 0)
+    bench.surroundings.now = 86402.0
+    assert bench.number() is None
+    assert [bench.servers[number].refcnt for number in (2, 3)] == [1, 1]
