@@ -1,0 +1,200 @@
+"""What an administrator does acts on connections of the fast path at once; frames that are not ours stay untouched."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fast_clients import KeptAlive, bpf_file_system, fast_account
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+
+from pyvs.lab import course, wait
+from pyvs.lab.director import Director, program
+from pyvs.lab.howto import PLANS, ipvsadm_lines, topology
+from pyvs.lab.lab import Lab
+from pyvs.lab.namespace import Namespace
+from pyvs.netlink.unix import UnixTransport
+
+pytestmark = [pytest.mark.live, pytest.mark.root]
+
+PLAN = PLANS[4]
+VIRTUAL = f"{PLAN.virtual}:80"
+MANY = 12
+ONE_SECOND = 1.0
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    folder = tmp_path / "bpf"
+    folder.mkdir()
+    with bpf_file_system(folder), Lab(topology("nat", (4,))) as lab:
+        course.start_servers(lab, "nat", (4,))
+        yield lab
+
+
+@pytest.fixture(params=["off", "on"])
+def director(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Director]:
+    with Director(lab, ["--fast", "tc", "--fast-new", request.param]) as director:
+        for line in ipvsadm_lines("nat", 4):
+            director.adm(line)
+        yield director
+
+
+@pytest.fixture
+def alive(lab: Lab, director: Director) -> Iterator[KeptAlive]:
+    made = KeptAlive(lab["client1"], PLAN.virtual, 80, MANY)
+    made.ask_all()
+    wait.until(lambda: _in_maps(director) == MANY, "not all went to the maps", 5)
+    for opened in made.sockets:
+        opened.settimeout(ONE_SECOND)
+    yield made
+    made.close()
+
+
+def _in_maps(director: Director) -> int:
+    return int(fast_account(director)["connections in the maps"])
+
+
+def _counts(director: Director) -> dict[str, tuple[int, int]]:
+    return {row.address: (row.weight, row.active) for row in director.rows({})}
+
+
+def test_an_administrators_changes_act_at_once(lab: Lab, director: Director, alive: KeptAlive) -> None:
+    first, second, third = PLAN.servers
+    assert _counts(director) == {first: (1, 4), second: (1, 4), third: (1, 4)}
+
+    # Quiescent: what is there goes on, what is new goes elsewhere.
+    director.adm(f"-e -t {VIRTUAL} -r {first}:80 -m -w 0")
+    alive.ask_all()
+    assert alive.failed == {}
+    more = KeptAlive(lab["client2"], PLAN.virtual, 80, 4)
+    more.ask_all()
+    assert more.failed == {}
+    assert _counts(director) == {first: (0, 4), second: (1, 6), third: (1, 6)}
+
+    # An upper threshold: a server that has reached it gets no more, until it has few enough again.
+    director.adm(f"-e -t {VIRTUAL} -r {second}:80 -m -w 1 -x 6")
+    others = KeptAlive(lab["client2"], PLAN.virtual, 80, 3)
+    others.ask_all()
+    assert _counts(director) == {first: (0, 4), second: (1, 7), third: (1, 8)}
+
+    # Another scheduler.
+    director.adm(f"-E -t {VIRTUAL} -s wlc")
+    director.adm(f"-e -t {VIRTUAL} -r {first}:80 -m -w 5")
+    few = KeptAlive(lab["client2"], PLAN.virtual, 80, 3)
+    few.ask_all()
+    assert _counts(director)[first] == (5, 7)
+
+    # Removed: its connections get no answer, the others go on.
+    director.adm(f"-d -t {VIRTUAL} -r {first}:80")
+    alive.ask_all()
+    assert alive.failed.total() == 4
+    # Added again: they are its connections still.
+    director.adm(f"-a -t {VIRTUAL} -r {first}:80 -m")
+    assert _counts(director)[first] == (1, 7)
+
+    # Everything removed.
+    director.adm("-C")
+    others.ask_all()
+    assert others.failed.total() == 3
+    for made in (more, others, few):
+        made.close()
+
+
+def test_connections_of_a_removed_server_end_with_expire_nodest_conn(
+    director: Director, alive: KeptAlive
+) -> None:
+    director.client.sysctl_write("expire_nodest_conn", "1")
+    director.adm(f"-d -t {VIRTUAL} -r {PLAN.servers[0]}:80")
+    wait.until(lambda: _in_maps(director) == MANY - 4, "they are still in the maps", 5)
+    assert len(director.adm("-Lnc").splitlines()[2:]) == MANY - 4
+    alive.ask_all()
+    assert alive.failed.total() == 4
+    assert "timed out" not in str(alive.failed), "the host's stack answers by RST"
+
+
+def test_a_local_client_is_served(lab: Lab, director: Director, alive: KeptAlive) -> None:
+    own = KeptAlive(lab["director"], PLAN.virtual, 80, 3)
+    own.ask_all()
+    assert own.failed == {}
+    assert len(director.adm("-Lnc").splitlines()[2:]) == MANY + 3
+    assert _in_maps(director) == MANY
+    own.close()
+
+
+def test_a_drain_takes_its_connections_to_the_engine(director: Director, alive: KeptAlive) -> None:
+    drain = [
+        program("pyvs"),
+        "drain",
+        f"{PLAN.servers[0]}:80",
+        "-t",
+        VIRTUAL,
+        "--deadline",
+        "60s",
+        "--no-wait",
+    ]
+    director.lab.run(director.host, drain, environment=director.environment)
+    wait.until(lambda: _in_maps(director) == MANY - 4, "they are still in the maps", 5)
+    alive.ask_all()
+    assert alive.failed == {}
+
+
+def test_sysctl_conntrack_lets_the_fast_path_rest(director: Director, alive: KeptAlive) -> None:
+    director.client.sysctl_write("conntrack", "1")
+    assert _in_maps(director) == 0
+    assert fast_account(director)["state"].startswith("resting")
+    assert len(director.adm("-Lnc").splitlines()[2:]) == MANY
+    director.client.sysctl_write("conntrack", "0")
+    assert fast_account(director)["state"] == "serving"
+
+
+@pytest.mark.parametrize("foreign", ["02:11:22:33:44:55", "00:00:5e:00:01:07"], ids=["foreign", "VRRP"])
+def test_a_frame_for_another_host_is_not_touched(
+    lab: Lab, director: Director, alive: KeptAlive, foreign: str
+) -> None:
+    """The second director of a pair hears its partner's frames: were it to send them on, servers got them twice."""
+    opened = alive.sockets[0]
+    source, port = opened.getsockname()
+    segment = IP(src=source, dst=PLAN.virtual) / TCP(sport=port, dport=80, flags="A", seq=1, ack=1)
+    own = _address(lab["director"])
+    before, heard = _packets(director), _for_others(director)
+    _send(lab["router"], bytes(Ether(src="02:00:00:00:00:09", dst=foreign) / segment))
+    wait.until(lambda: _for_others(director) > heard, "the frame did not come", 5)
+    assert _packets(director) == before
+    _send(lab["router"], bytes(Ether(src="02:00:00:00:00:09", dst=own) / segment))
+    wait.until(lambda: _packets(director) > before, "a frame for this host was not served", 5)
+
+
+def _packets(director: Director) -> int:
+    return int(fast_account(director)["served"].split()[0])
+
+
+def _for_others(director: Director) -> int:
+    with contextlib.closing(UnixTransport(director.socket)) as transport:
+        lines = transport.proc("pyvs_fast").splitlines()
+    return sum(int(line.split()[0]) for line in lines if "not for this host" in line)
+
+
+def _address(host: Namespace) -> str:
+    def read() -> str:
+        out = subprocess.run(["ip", "-o", "link", "show", "eth0"], capture_output=True, text=True, check=True)
+        return out.stdout.split("link/ether ")[1].split()[0]
+
+    return host.call(read)
+
+
+def _send(host: Namespace, frame: bytes) -> None:
+    """Out of the device that leads to the director."""
+
+    def send() -> None:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind(("eth1", 0))
+            raw.send(frame)
+
+    host.call(send)
