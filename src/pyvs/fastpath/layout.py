@@ -41,10 +41,8 @@ class Layout:
         self.struct = Struct("=" + "".join(_code(leaf) for leaf in self.leaves))
         self.size = self.struct.size
         self.names = tuple(leaf.name for leaf in self.leaves)
-        self._empty: dict[str, Any] = dict(
-            zip(self.names, self.struct.unpack(bytes(self.size)), strict=False)
-        )
         self._spread = any(_is_array(leaf) for leaf in self.leaves)
+        self._empty = self.unpack(bytes(self.size))
 
     def pack(self, **values: Any) -> bytes:
         """The bytes of a structure; what is not given is zero. Raises KeyError for an unknown field."""
@@ -195,35 +193,11 @@ SERVICE_KEY: Final = Layout(
 SERVICE: Final = Layout(
     "service",
     Field("selector", "u32"),
-    Field("flags", "u32"),
     Field("base", "u32"),
     Field("size", "u32"),
     Field("cursor", "u32"),
-    Field("timeout", "u32"),
-    Field("netmask", "be32", 4),
 )
-"""A service whose new connections are scheduled here. base, size: its part of the slot table; timeout: of its
-templates, in jiffies; netmask: of its clients, as it stands in packets."""
-
-TEMPLATE_KEY: Final = Layout(
-    "template_key",
-    Field("caddr", "be32", 4),
-    Field("vaddr", "be32", 4),
-    Field("vport", "be16"),
-    Field("protocol", "u8"),
-    Field("af", "u8"),
-)
-
-TEMPLATE: Final = Layout(
-    "template",
-    Field("seen", "u32"),
-    Field("timeout", "u32"),
-    Field("dest", "u32"),
-    Field("state", "u32"),
-    Field("controls", "s32"),
-    Field("pad", "u32"),
-)
-"""A persistence template. controls: how many connections belong to it."""
+"""A service whose new connections are scheduled here. base, size: its part of the slot table."""
 
 STATS: Final = Layout(
     "stats",
@@ -267,26 +241,23 @@ SETTINGS: Final = Layout(
     Field("hop_age", "u32"),
     Field("timeouts", "u32", 12),
     Field("udp_timeout", "u32"),
-    Field("first_timeout", "u32"),
     Field("generation", "u16"),
     Field("reuse_mode", "u8"),
     Field("secure", "u8"),
     Field("sloppy_tcp", "u8"),
     Field("expire_nodest", "u8"),
-    Field("expire_quiescent", "u8"),
     Field("new", "u8"),
     Field("pmtu_disc", "u8"),
     Field("drop_entries", "u8"),
-    Field("pad", "u16"),
+    Field("pad", "u8", 3),
     Field("drop_rate", "u32"),
     Field("drop_counter", "s32"),
-    Field("half_open_most", "u32"),
 )
 """What an administrator sets. now: jiffies that count instead of the clock's, for tests; timeouts: of TCP, by state,
 in jiffies; generation: grows with every change of routes or neighbours; new: schedule new connections."""
 
 LAYOUTS: Final = (
-    KEY4, KEY6, HOP, CONN, CONN4, CONN6, DEST, SERVICE_KEY, SERVICE, TEMPLATE_KEY, TEMPLATE, STATS, OWNER, CHANGE,
+    KEY4, KEY6, HOP, CONN, CONN4, CONN6, DEST, SERVICE_KEY, SERVICE, STATS, OWNER, CHANGE,
     OWN_MAC, SETTINGS,
 )  # fmt: skip
 

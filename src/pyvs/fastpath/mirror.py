@@ -176,7 +176,6 @@ class Mirror:
             "drop_rate": defense.drop_rate,
             "reuse_mode": sysctl.conn_reuse_mode & 0xFF,
             "expire_nodest": int(bool(sysctl.expire_nodest_conn)),
-            "expire_quiescent": int(bool(sysctl.expire_quiescent_template)),
             "sloppy_tcp": int(bool(sysctl.sloppy_tcp)),
             "new": int(self.new),
             "pmtu_disc": int(bool(sysctl.pmtu_disc)),

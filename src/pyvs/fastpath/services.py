@@ -42,13 +42,11 @@ class Services:
         port: int,
         selection: Selection,
         *,
-        timeout: int = 0,
-        netmask: bytes = b"",
         cursor: int = 0,
     ) -> None:
         """Schedule a service's new connections by a selection from now on.
 
-        timeout, netmask: of templates, in jiffies and as in packets, if it is persistent. Raises SlotsFull, OSError.
+        cursor: where it stands, one past the last pick. Raises SlotsFull, OSError.
         """
         base = self._room(len(selection.slots))
         self._slots.put_many(
@@ -57,12 +55,9 @@ class Services:
         )
         value = SERVICE.pack(
             selector=selection.selector,
-            flags=1 if timeout else 0,
             base=base,
             size=len(selection.slots),
             cursor=cursor,
-            timeout=timeout,
-            netmask=netmask.ljust(16, b"\0"),
         )
         self._services.put(_key(protocol, addr, port), value)
 

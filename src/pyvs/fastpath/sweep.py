@@ -20,7 +20,7 @@ from pyvs.fastpath.objects import LoadedObject
 _RECORD: Final = Struct(f"=IIII{KEY6.size}s")
 STRETCH: Final = _RECORD.size * 32
 """Bytes of a read: so many records of what ended, or marks, of which each stands for 256 entries looked at."""
-SHARED: Final = ("conns4", "conns6", "dests", "templates", "settings")
+SHARED: Final = ("conns4", "conns6", "dests", "settings")
 
 
 class Ended(NamedTuple):

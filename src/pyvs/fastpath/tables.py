@@ -96,7 +96,6 @@ LIMITS: Final = {
     "MAX_DESTS": 1 << 14,
     "MAX_SERVICES": 1 << 14,
     "MAX_SLOTS": 1 << 20,
-    "MAX_TEMPLATES": 1 << 18,
     "MAX_DEVICES": 1 << 16,
 }
 """Entries of the maps. Those of connections may be chosen when the maps are made."""

@@ -14,12 +14,11 @@ FOUR, SIX = ip_address("192.0.2.1").packed, ip_address("2001:db8::1").packed
 def test_services_and_their_slots(fast: FastPath) -> None:
     services = fast.services
     services.set(6, FOUR, 80, Selection(Selector.CURSOR, [5, 6, 7]))
-    services.set(17, SIX, 53, Selection(Selector.SOURCE, list(range(256))), timeout=75000)
+    services.set(17, SIX, 53, Selection(Selector.SOURCE, list(range(256))))
     rows = dict(services)
     assert set(rows) == {(6, FOUR, 80), (17, SIX, 53)}
     ranges = sorted((row["base"], row["base"] + row["size"]) for row in rows.values())
     assert ranges[0][1] <= ranges[1][0]
-    assert rows[17, SIX, 53]["timeout"] == 75000
     # New slots come beside the old, which a packet may be looking at.
     old = rows[6, FOUR, 80]["base"]
     services.set(6, FOUR, 80, Selection(Selector.CURSOR, [8]), cursor=1)

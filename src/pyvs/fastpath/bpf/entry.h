@@ -57,7 +57,7 @@ static __always_inline bool belongs(const struct conn *other, const void *addr, 
     return other->port == k->dport && *(const __be32 *)addr == k->daddr;
 }
 
-// The templates' count of what belongs to them is kept where connections end.
+// Of both directions, the other's only if it is still this connection's.
 static __always_inline void end_connection(const void *key, void *other, bool single, bool six) {
     forget(key, six);
     if (!single) {

@@ -21,7 +21,6 @@ MAP(conns6, BPF_MAP_TYPE_HASH, MAX_CONNECTIONS, struct key6, struct conn6, 0);
 MAP(dests, BPF_MAP_TYPE_ARRAY, MAX_DESTS, __u32, struct dest, 0);
 MAP(services, BPF_MAP_TYPE_HASH, MAX_SERVICES, struct service_key, struct service, BPF_F_NO_PREALLOC);
 MAP(slots, BPF_MAP_TYPE_ARRAY, MAX_SLOTS, __u32, __u32, 0);
-MAP(templates, BPF_MAP_TYPE_HASH, MAX_TEMPLATES, struct template_key, struct template, BPF_F_NO_PREALLOC);
 MAP(stats, BPF_MAP_TYPE_PERCPU_ARRAY, MAX_DESTS, __u32, struct stats, 0);
 MAP(misses, BPF_MAP_TYPE_PERCPU_ARRAY, MISSES, __u32, __u64, 0);
 MAP(own_macs, BPF_MAP_TYPE_ARRAY, MAX_DEVICES, __u32, struct own_mac, 0);
