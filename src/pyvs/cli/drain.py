@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from typing import Final
 
 import click
@@ -109,7 +108,6 @@ def is_over(views: list[DrainView]) -> bool:
 def _watch(
     client: NativeClient,
     wanted: set[object],
-    sleep: Callable[[float], None] = time.sleep,
     console: Console | None = None,
 ) -> int:
     """Show the progress until no connection is left; the exit status."""
@@ -142,7 +140,7 @@ def _watch(
                         "connections are left that can't be reset: pyvs connections shows them", err=True
                     )
                     return FAILED
-            sleep(GLANCE)
+            time.sleep(GLANCE)
     for view in views:
         click.echo(f"{_name(view)} has no connections; {view.ended} of {view.begun_with} were reset")
     return 0

@@ -14,6 +14,7 @@ from typing import Final
 
 import click
 
+from pyvs.cli.ipvsadm.check import check
 from pyvs.cli.ipvsadm.execute import service_key
 from pyvs.cli.ipvsadm.invocation import BadOptionError, Stop
 from pyvs.cli.ipvsadm.main import SYSTEM_NAMES
@@ -93,7 +94,9 @@ def read_policies(text: str, file: str, names: Names = SYSTEM_NAMES) -> list[tup
 def read_service_words(words: Sequence[str], names: Names) -> ServiceKey:
     """The service of `-t 192.0.2.100:80` and the like. Raises ValueError with a sentence."""
     try:
-        return service_key(parse(["-D", *words], "ipvsadm", names))
+        asked = parse(["-D", *words], "ipvsadm", names)
+        check(asked)
+        return service_key(asked)
     except (BadOptionError, Stop):
         raise ValueError(
             f"{' '.join(words)!r} names no service; expected -t ADDRESS:PORT or -f MARK"
