@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from pyvs.core.apps.ftp import Ftp
 from pyvs.core.connections.binding import activity, bind_dest, find_dest, try_bind_dest, unbind_dest
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.table import in_key, out_key
@@ -150,3 +151,13 @@ def test_no_service_no_server(ns: Namespace) -> None:
     one = conn()
     assert find_dest(ns, one) is None
     assert try_bind_dest(ns, one) is None
+
+
+def test_the_helper_is_bound_once(ns: Namespace, dest: Destination) -> None:
+    ns.apps.register(Ftp(), (80,))
+    ((_, incarnation),) = [item for item in ns.apps.incarnations.items() if item[0] == (Proto.TCP, 80)]
+    one = conn(ConnFlag.SYNC)
+    ns.apps.bind(one)
+    assert incarnation.usecnt == 1
+    try_bind_dest(ns, one)
+    assert (incarnation.usecnt, one.app) == (1, incarnation.app)
