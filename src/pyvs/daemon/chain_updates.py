@@ -27,7 +27,7 @@ PATIENCE_SECONDS: Final = 0.1
 """How long an answer waits for iptables; it goes on in the background if it takes longer."""
 MANY: Final = 100
 """Services from which on a thread writes the chains: packets must not wait for that."""
-REST: Final = 4
+REST: Final = 9
 """Times as long as it took to put many chains in, nothing is put in again."""
 
 

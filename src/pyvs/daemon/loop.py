@@ -7,10 +7,13 @@ import gc
 import select
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from typing import Final, Protocol
 
 SECOND: Final = 1.0
+SWITCH_SECONDS: Final = 0.0005
+"""For so long at most a thread that writes chains keeps packets waiting."""
 YOUNG_MAX: Final = 20_000
 """Objects that one tidying looks at, at most: some milliseconds."""
 
@@ -82,6 +85,7 @@ def freeze() -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def tidy() -> None:
