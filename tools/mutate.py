@@ -78,8 +78,11 @@ def mutants(tree: ast.Module) -> Iterator[tuple[int, str, ast.Module]]:
 
 
 def _places(tree: ast.Module) -> list[ast.AST]:
-    """Where something can be changed that matters when it runs: not in annotations."""
+    """Where something can be changed that matters when it runs: not in annotations and what they import."""
     said = [getattr(node, name, None) for node in ast.walk(tree) for name in ("annotation", "returns")]
+    said += [
+        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
     idle = {id(part) for node in said if node is not None for part in ast.walk(node)}
     return [node for node in ast.walk(tree) if id(node) not in idle and not _is_idle(node)]
 
@@ -207,11 +210,13 @@ def main() -> int:
         tries = list(mutants(tree))
         if given.sample and len(tries) > given.sample:
             tries = random.Random(1).sample(tries, given.sample)
-        left = [(line, text) for line, text, mutant in tries if not noticed(path, mutant, tests)]
-        print(f"{source}: {len(tries)} mutants, {len(left)} survivors", flush=True)
-        for line, text in sorted(left):
-            print(f"    {source}:{line}: {text}", flush=True)
-        survivors += len(left)
+        left = 0
+        for line, text, mutant in tries:
+            if not noticed(path, mutant, tests):
+                left += 1
+                print(f"    {source}:{line}: {text}", flush=True)
+        print(f"{source}: {len(tries)} mutants, {left} survivors", flush=True)
+        survivors += left
     return 1 if survivors else 0
 
 
