@@ -41,7 +41,7 @@ FAILED: Final = 2
 @click.option(
     "--fast",
     type=click.Choice(CHOICES),
-    default="off",
+    default="auto",
     show_default=True,
     help="The eBPF fast path: by tc where the kernel allows it (auto), by tc, by XDP, or none.",
 )

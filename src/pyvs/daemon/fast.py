@@ -31,7 +31,9 @@ CHOICES: Final[tuple[Choice, ...]] = ("auto", "tc", "xdp", "off")
 
 SECOND: Final = 1.0
 SHARE: Final = 20.0
-"""A sweep of the tables takes at most one in so many of the daemon's time; so with reading counts."""
+"""Reading counts takes at most one in so many of the daemon's time."""
+SWEEP_SHARE: Final = 50.0
+"""Likewise with sweeping the tables."""
 PATIENCE: Final = 60.0
 """Seconds for which destinations that another daemon left wait for rules that name them."""
 
@@ -246,12 +248,15 @@ class Fast:
         if self._sweep is None:
             if now < self._sweep_at:
                 return
+            if not any(place.active or place.inactive for place in self.mirror.places.values()):
+                self._sweep_at = now + SECOND
+                return
             self._sweep, self._swept = self.fast.sweep(), 0.0
         begun = time.perf_counter()
         ended = next(self._sweep, None)
         if ended is None:
             self._sweep = None
-            self._sweep_at = now + max(SECOND, self._swept * SHARE)
+            self._sweep_at = now + max(SECOND, self._swept * SWEEP_SHARE)
             self.mirror.pull_counts()
         else:
             self.table.note_ended(ended)
