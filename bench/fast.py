@@ -200,8 +200,7 @@ def measure() -> dict[str, dict[str, object]]:
 
     def work() -> None:
         for part in PARTS:
-            for name, row in part():
-                figures[name] = row
+            figures.update(part())
 
     _in_a_namespace(work)
     return figures
