@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyvs.core.control.native_specs import DrainKey
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
+from pyvs.core.errors import ControlError
 from pyvs.core.flags import Family, Forward, Hook, Proto
 from pyvs.core.packet.packet import Packet
+from pyvs.core.policy.policy import AtExpiry, Policy
 from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.wire import icmp, tcp, udp
 
@@ -64,7 +68,22 @@ PACKETS = st.tuples(
     st.booleans(),  # UDP checksum, or cut off
     st.sampled_from((0.0, 0.5, 70.0)),  # time that passes before
 )
-CHANGES = st.sampled_from((None,) * 8 + ("gone", "quiesce", "nat_icmp_send", "backup", "route", "timeouts"))
+CHANGES = st.sampled_from(
+    (None,) * 8
+    + (
+        "gone",
+        "quiesce",
+        "nat_icmp_send",
+        "backup",
+        "route",
+        "timeouts",
+        "idle",
+        "rst",
+        "default",
+        "drain",
+        "cancel",
+    )
+)
 
 
 def wire(dport: int, kind: str, inward: bool, client: str, server: str, port: int,
@@ -97,6 +116,15 @@ def change(engine: Engine, what: str | None, now: float) -> None:
         engine.control.sysctl_write("nat_icmp_send", "1", now)
     elif what == "backup":
         engine.control.sysctl_write("backup_only", "1", now)
+    elif what in ("idle", "rst", "default"):
+        at_expiry = AtExpiry.RST if what == "rst" else AtExpiry.SILENT
+        engine.control.set_policy(key, Policy(0.0 if what == "default" else 20.0, at_expiry), now)
+    elif what == "drain":
+        with suppress(ControlError):  # it was removed
+            engine.control.drain(DrainKey(packed(SERVERS[0])), 1.0, now)
+    elif what == "cancel":
+        with suppress(ControlError):
+            engine.control.cancel_drain(DrainKey(packed(SERVERS[0])), now)
     elif what == "route":
         engine.ns.environment.update_pmtu(packed(SERVERS[0]), 552)
     elif what == "timeouts":

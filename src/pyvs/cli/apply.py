@@ -31,7 +31,7 @@ class FileRules:
 
     def __init__(self, rules: Rules, text: str) -> None:
         """Raises RulesError."""
-        self._rules = rules
+        self.rules = rules
         self._text = text
         self._policies = [SetPolicy(key, policy) for key, policy in read_policies(text, rules.file)]
 
@@ -42,13 +42,13 @@ class FileRules:
 
     def apply(self, control: Control, now: float) -> None:
         """Put the rules into an engine without any. Raises PyvsError."""
-        self._rules.apply(control, now)
+        self.rules.apply(control, now)
         control.apply(self._policies, None, now)
 
     def bring(self, control: Control, now: float) -> int:
         """Bring an engine to them, in one step: how many changes. Raises PyvsError."""
         present = tables_of(list(row) for rule in control.each_rule() for row in rule_rows(rule))
-        wanted = read_tables(self._text, self._rules.file, present)
+        wanted = read_tables(self._text, self.rules.file, present)
         client = client_of(control, now)
         return control.apply(difference(present, wanted, client.get_config, client.sysctl_read), None, now)
 

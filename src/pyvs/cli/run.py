@@ -107,6 +107,11 @@ def run(
     Its iptables chains and its control socket go with it.
     """
     log = Log(debug=debug)
+    folder = None if no_state else Path(state_dir) if state_dir else default_folder()
+    if folder is None and not no_state:
+        log.info(
+            "rules are not kept: this network namespace has no name; --state-dir names a folder for them"
+        )
     try:
         options = Options(
             queue=queue,
@@ -118,7 +123,7 @@ def run(
             fast_new=fast_new == "on",
             keep_fast=keep_fast,
             debug=debug,
-            state_dir=None if no_state else Path(state_dir) if state_dir else default_folder(),
+            state_dir=folder,
             state_must=state_dir is not None,
         )
         file = rules

@@ -11,6 +11,8 @@ from pyvs.cli.run import run
 from pyvs.core.errors import PyvsError
 from pyvs.daemon.director import Options
 
+STATE = Path("/var/lib/theirs")
+
 
 class FakeDirector:
     """Keeps what it was made and started with."""
@@ -42,13 +44,14 @@ def director(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[FakeDirect
     FakeDirector.refusal = ""
     monkeypatch.setattr(module, "Director", FakeDirector)
     monkeypatch.setattr(module, "DEFAULT_RULES", str(tmp_path / "ipvsadm.rules"))
+    monkeypatch.setattr(module, "default_folder", lambda: STATE)
     monkeypatch.setenv("PYVS_SOCKET", "/run/theirs")
     return FakeDirector
 
 
 def test_without_options(director: type[FakeDirector]) -> None:
     assert CliRunner().invoke(run, []).exit_code == 0
-    assert director.made == [(Options(), "/run/theirs")]
+    assert director.made == [(Options(fast="auto", state_dir=STATE), "/run/theirs")]
     assert director.started == [None]
 
 
@@ -63,7 +66,7 @@ def test_all_options(director: type[FakeDirector], tmp_path: Path) -> None:
     assert done.exit_code == 0
     chosen = Options(queue=9, own_mark=0x80, bypass=True, fail_open=True, ftp_ports=(21, 2121), debug=True)
     assert director.made == [(chosen, "/s")]
-    assert len(director.started[0].services) == 1
+    assert len(director.started[0].rules.services) == 1
 
 
 def test_the_distributions_rules_are_taken_when_there_are_any(
@@ -71,7 +74,7 @@ def test_the_distributions_rules_are_taken_when_there_are_any(
 ) -> None:
     (tmp_path / "ipvsadm.rules").write_text("-A -t 192.0.2.1:80\n-A -t 192.0.2.1:81\n")
     assert CliRunner().invoke(run, []).exit_code == 0
-    assert len(director.started[0].services) == 2
+    assert len(director.started[0].rules.services) == 2
 
 
 def test_a_mistake_in_the_rules_is_told_before_anything_starts(
@@ -101,7 +104,7 @@ def test_a_mark_is_one_bit(mark: str) -> None:
 
 def test_the_ftp_helper_can_be_left_out(director: type[FakeDirector]) -> None:
     assert CliRunner().invoke(run, ["--ftp-ports", "none"]).exit_code == 0
-    assert director.made == [(Options(ftp_ports=()), "/run/theirs")]
+    assert director.made == [(Options(ftp_ports=(), fast="auto", state_dir=STATE), "/run/theirs")]
 
 
 def test_ftp_ports_are_numbers(director: type[FakeDirector]) -> None:
@@ -109,3 +112,17 @@ def test_ftp_ports_are_numbers(director: type[FakeDirector]) -> None:
     assert done.exit_code == 2
     assert "'ftp' is no port" in done.output
     assert director.made == []
+
+
+def test_a_folder_for_the_state_must_be_had_if_it_is_named(director: type[FakeDirector]) -> None:
+    assert CliRunner().invoke(run, ["--state-dir", "/s"]).exit_code == 0
+    assert director.made == [(Options(fast="auto", state_dir=Path("/s"), state_must=True), "/run/theirs")]
+
+
+def test_a_namespace_without_a_name_keeps_nothing_and_says_so(
+    director: type[FakeDirector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "default_folder", lambda: None)
+    done = CliRunner().invoke(run, [])
+    assert "rules are not kept: this network namespace has no name; --state-dir" in done.output
+    assert director.made == [(Options(fast="auto"), "/run/theirs")]

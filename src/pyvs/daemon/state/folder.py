@@ -24,10 +24,13 @@ def default_folder(
 ) -> Path | None:
     """The folder of this network namespace; None: it has no name, and so never comes back.
 
-    The host's is /var/lib/pyvs, that of `ip netns add NAME` is /var/lib/pyvs/NAME; without root, or in a user
-    namespace, it is $XDG_STATE_HOME/pyvs.
+    What the service manager names (STATE_DIRECTORY) comes first. The host's is /var/lib/pyvs, that of `ip netns add
+    NAME` is /var/lib/pyvs/NAME; without root, or in a user namespace, it is $XDG_STATE_HOME/pyvs.
     """
     variables = os.environ if environment is None else environment
+    given = variables.get("STATE_DIRECTORY")
+    if given:
+        return Path(given.partition(":")[0])
     if (process / "uid_map").read_text().split() != _WHOLE or os.geteuid() != 0:
         home = variables.get("XDG_STATE_HOME") or f"{variables.get('HOME', '/root')}/.local/state"
         return Path(home, "pyvs")

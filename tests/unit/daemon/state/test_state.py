@@ -334,6 +334,7 @@ def test_where_state_is_kept_by_default(tmp_path: Path, monkeypatch: pytest.Monk
     uid_map.write_text("0 1000 1\n")
     assert found() == Path("/home/x/.local/state/pyvs")
     assert default_folder(process=tmp_path / "self", environment={"XDG_STATE_HOME": "/s"}) == Path("/s/pyvs")
+    assert default_folder(environment={"STATE_DIRECTORY": "/var/lib/a:/var/lib/b"}) == Path("/var/lib/a")
 
 
 def test_addresses_of_both_families_are_kept(tmp_path: Path) -> None:
