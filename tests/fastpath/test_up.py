@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.fastpath.network import Network
 from tests.fastpath.twin import SENT, UP, Course, Twins
 
+from pyvs.fastpath import build
+from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath, Mode
 from pyvs.fastpath.tables import Miss
 from pyvs.testing.wire import ip, sctp, tcp, udp
@@ -116,3 +119,31 @@ def test_a_hop_that_is_not_known(fast: FastPath, network: Network) -> None:
     finally:
         subprocess.run(["ip", "route", "add", "198.51.100.0/24", "via", "10.9.0.2"], check=True)
     assert fast.test_run(frame, network.ifindex).verdict in SENT[fast.mode]
+
+
+def test_without_loops_the_engine_schedules_by_load(
+    monkeypatch: pytest.MonkeyPatch, network: Network
+) -> None:
+    """The programs for kernels before 5.17."""
+    program = build.program
+
+    def old(name: str) -> Path:
+        if name == "pyvs_tc":
+            raise FastPathUnavailable("the kernel does not take it")
+        return program(name)
+
+    monkeypatch.setattr(build, "program", old)
+    plain = FastPath.open("tc", connections=1 << 8)
+    try:
+        for scheduler, served in (("wlc", False), ("rr", True), ("mh", True)):
+            twins = Twins(Course(scheduler=scheduler), network, plain)
+            packet = tcp(CLIENT, VIP, 40000, 80, 0x02)
+            frame = network.mac + b"\2\0\0\0\0\x77\x08\0" + packet
+            outcome = plain.test_run(frame, network.ifindex)
+            assert (outcome.verdict in SENT["tc"]) == served
+            assert served or outcome.frame == frame
+            assert twins.engine.ns.connections.count == 0
+            for conn in list(plain.connections()):
+                plain.remove(conn)
+    finally:
+        plain.close()

@@ -22,7 +22,18 @@ HERE: Final = Path(__file__).resolve().parent
 SOURCES: Final = HERE / "bpf"
 SHIPPED: Final = HERE / "objects"
 
-PROGRAMS: Final = ("pyvs_tc", "pyvs_xdp", "pyvs_sweep", "pyvs_change", "pyvs_repeat")
+PLAIN: Final = "_plain"
+"""The same program for kernels before 5.17, which know no `bpf_loop`."""
+
+PROGRAMS: Final = (
+    "pyvs_tc",
+    "pyvs_tc_plain",
+    "pyvs_xdp",
+    "pyvs_xdp_plain",
+    "pyvs_sweep",
+    "pyvs_repeat",
+    "pyvs_change",
+)
 """Object files, each from `bpf/NAME.bpf.c`."""
 
 
@@ -57,11 +68,14 @@ def compile_into(folder: Path, names: tuple[str, ...] = PROGRAMS) -> None:
             built = Path(scratch, f"{name}.o")
             command = [clang, "-O2", "-g", "-Wall", "-Werror", "-target", "bpf", "-mcpu=v3"]
             command += [f"-I{scratch}", f"-I{SOURCES}", *_headers()]
-            command += ["-c", str(SOURCES / f"{name}.bpf.c"), "-o", str(built)]
+            if name.endswith(PLAIN):
+                command.append("-DPYVS_NO_LOOP")
+            source = f"{name.removesuffix(PLAIN)}.bpf.c"
+            command += ["-c", str(SOURCES / source), "-o", str(built)]
             done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
             if done.returncode:
                 said = done.stderr.strip().splitlines() or ["nothing"]
-                raise FastPathUnavailable(f"clang can't compile {name}.bpf.c: {said[0]}")
+                raise FastPathUnavailable(f"clang can't compile {source}: {said[0]}")
             built.replace(folder / f"{name}.o")
 
 

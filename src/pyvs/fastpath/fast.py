@@ -21,6 +21,7 @@ from pyvs.core.protocols.tcp_states import TIMEOUTS
 from pyvs.fastpath import build
 from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.entries import OffloadedConnection, client_key, from_entry, server_key, to_entries
+from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.layout import (
     CONN4,
     CONN6,
@@ -83,11 +84,16 @@ class FastPath:
         connections: entries of each family, two for one with NAT, whose memory is taken at once; 0: by the host's.
         Maps that are pinned there already are taken over with all that they hold. Raises FastPathUnavailable.
         """
-        path = build.program(f"pyvs_{mode}")
         jiffies = Jiffies.read()
-        loaded = LoadedObject(
-            path, pins=pins, sizes=dict.fromkeys(CONNECTIONS, connections or entries_for_memory())
-        )
+        sizes = dict.fromkeys(CONNECTIONS, connections or entries_for_memory())
+        name = f"pyvs_{mode}"
+        try:
+            loaded = LoadedObject(build.program(name), pins=pins, sizes=sizes)
+        except FastPathUnavailable as why:
+            try:
+                loaded = LoadedObject(build.program(name + build.PLAIN), pins=pins, sizes=sizes)
+            except FastPathUnavailable:
+                raise why from None
         fast = cls(mode, loaded, jiffies)
         if not fast.settings.at(0)["hop_age"]:
             fast.configure(

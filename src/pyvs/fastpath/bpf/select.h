@@ -16,6 +16,13 @@ static __always_inline struct dest *dest_at(__u32 number) { return bpf_map_looku
 
 // ---- cursor: rr, wrr -------------------------------------------------------
 
+// Loops of unknown length need Linux 5.17: without them a packet that would need one goes up.
+#ifdef PYVS_NO_LOOP
+#define LOOP(times, step, context) ((void)step, (void)(context))
+#else
+#define LOOP(times, step, context) bpf_loop(times, step, context, 0)
+#endif
+
 struct round {
     __u32 base, size, at, found;
 };
@@ -37,7 +44,7 @@ static long ask(__u32 turn, void *context) {
 static __always_inline __u32 by_cursor(struct service *service, __u32 *cursor) {
     struct round r = {service->base, service->size, service->cursor, NOBODY};
     if (r.size && !ask(0, &r))
-        bpf_loop(r.size < CURSOR_MOST ? r.size - 1 : CURSOR_MOST, ask, &r, 0);
+        LOOP(r.size < CURSOR_MOST ? r.size - 1 : CURSOR_MOST, ask, &r);
     *cursor = r.at;
     return r.found;
 }
@@ -158,7 +165,7 @@ static __always_inline __u32 by_load(struct service *service) {
     __u32 size = service->size;
     if (size > LEAST_MOST)
         return NOBODY;
-    bpf_loop(size, consider, &s, 0);
+    LOOP(size, consider, &s);
     return s.best;
 }
 

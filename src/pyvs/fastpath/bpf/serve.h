@@ -166,7 +166,22 @@ static __always_inline int serve6(ctx_t *ctx, struct frame *f) {
     return begin(ctx, f, &key, &old, true);
 }
 
+#ifndef PYVS_XDP
+#define HEADERS (ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr))
+
+// Drivers may leave the headers where programs can't read them.
+static __always_inline void gather(ctx_t *ctx) {
+    if (start(ctx) + HEADERS > end(ctx) && ctx->len > ctx->data_end - ctx->data)
+        bpf_skb_pull_data(ctx, ctx->len < HEADERS ? ctx->len : HEADERS);
+}
+#endif
+
 static __always_inline int serve(ctx_t *ctx) {
+#ifndef PYVS_XDP
+    if (ctx->vlan_present)
+        return miss(MISS_NOT_IP, UP);  // its tag lies beside the packet, and would leave with it
+    gather(ctx);
+#endif
     struct frame f = {.data = start(ctx), .end = end(ctx)};
     __be16 *kind = f.data + 12;  // not by struct ethhdr, which is packed: the compiler would read single bytes
     if (f.data + ETH_HLEN > f.end)
