@@ -6,9 +6,10 @@ from pyvs.core.connections import expiry
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.table import in_key
 from pyvs.core.engine import Engine
-from pyvs.core.flags import ConnFlag, Forward, Proto
+from pyvs.core.flags import ConnFlag, Family, Forward, Proto
 from pyvs.core.namespace import Namespace
 from pyvs.core.services.destination import Destination
+from pyvs.core.services.service import Service
 from pyvs.core.tracking import Tracking
 
 Make = Callable[..., Connection]
@@ -39,6 +40,24 @@ def test_one_packet_connections_end_when_put(ns: Namespace, dest: Destination, m
     assert dest.inactconns == 1
     expiry.put(ns, conn)
     assert (dest.inactconns, dest.refcnt, conn.dest) == (0, 0, None)
+
+
+def test_a_one_packet_connection_whose_timer_runs_is_left_to_it(
+    ns: Namespace, dest: Destination, make: Make
+) -> None:
+    conn = make(protocol=Proto.UDP, flags=ConnFlag.ONE_PACKET)
+    ns.timers.set(conn)
+    expiry.put(ns, conn)
+    assert (conn.dest, dest.inactconns, conn.expires) == (dest, 1, 3.0)
+
+
+def test_expire_now_leaves_one_that_is_due_alone(ns: Namespace, make: Make) -> None:
+    conn = make()
+    conn.timeout = 60
+    expiry.put(ns, conn)
+    ns.now = conn.expires
+    expiry.expire_now(ns, conn)
+    assert conn.expires == 60
 
 
 def test_expire_now_ends_it_at_the_next_tick(engine: Engine, ns: Namespace, make: Make) -> None:
@@ -176,6 +195,9 @@ def test_the_clients_port_is_learnt(ns: Namespace, make: Make) -> None:
     expiry.fill_cport(ns, conn, 1025)
     assert (conn.cport, conn.flags & ConnFlag.NO_CPORT, ns.connections.no_cport) == (1025, 0, 0)
     assert ns.connections.find_in(Proto.TCP, in_key(conn)) is conn
+    once = make(cport=0, protocol=Proto.UDP, flags=ConnFlag.ONE_PACKET)
+    expiry.fill_cport(ns, once, 1025)
+    assert not once.flags & ConnFlag.HASHED
 
 
 def test_connections_and_templates_of_removed_servers_end(
@@ -189,6 +211,22 @@ def test_connections_and_templates_of_removed_servers_end(
     assert dest.refcnt == 0
 
 
+def test_one_alone_ends_and_a_controller_of_others_stays(
+    ns: Namespace, service: Service, dest: Destination, make: Make
+) -> None:
+    other = Destination(Family.INET, bytes((10, 1, 0, 12)), 8080, service)
+    other.available = True
+    above, alone, below, stays = make(dest=other), make(cport=1), make(cport=2), make(cport=3, dest=other)
+    above.timeout = 300
+    expiry.put(ns, above)
+    for one in (below, stays):
+        expiry.control_add(one, above)
+    dest.available = False
+    expiry.expire_nodest(ns)
+    assert set(ns.connections) == {above, stays}
+    assert (above.timeout, above.n_control, alone.slot) == (300, 1, -1)
+
+
 def test_connections_of_servers_that_are_there_stay(ns: Namespace, make: Make) -> None:
     conn = make()
     expiry.expire_nodest(ns)
@@ -199,9 +237,11 @@ def test_flushing_ends_all_from_below(ns: Namespace, dest: Destination, make: Ma
     top, middle, bottom = template(make), make(), make(cport=2)
     expiry.control_add(middle, top)
     expiry.control_add(bottom, middle)
+    expiry.put(ns, bottom)
     expiry.flush(ns)
     assert list(ns.connections) == []
-    assert (dest.refcnt, dest.persistconns) == (0, 0)
+    assert (dest.refcnt, dest.persistconns, bottom.slot) == (0, 0, -1)
+    assert ns.timers.due(1e6, 100) == []
 
 
 def test_a_ring_of_controllers_does_not_hang_the_flush(ns: Namespace, make: Make) -> None:

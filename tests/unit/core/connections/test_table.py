@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,7 +62,9 @@ def test_what_is_removed_is_gone_and_can_come_back() -> None:
     table.insert(one)
     assert table.remove(one)
     assert not table.remove(one)
-    assert table.count == 0
+    assert (table.count, table.no_cport) == (0, 0)
+    for shards in (*table.incoming.values(), *table.outgoing.values()):
+        assert not any(shards)  # no key is left behind
     assert table.find_in(6, from_client(one)) is None
     assert table.find_out(6, from_server(one)) is None
     one.cport = 5
@@ -92,6 +95,17 @@ def test_the_newest_of_one_key_hides_the_others() -> None:
     assert table.find_out(6, from_server(old)) is old
     table.remove(old)
     assert table.find_out(6, from_server(old)) is None
+
+
+@pytest.mark.parametrize("flags", [0, ConnFlag.TEMPLATE])
+def test_one_deep_down_is_taken_out_of_its_chain(flags: int) -> None:
+    for which in range(5):
+        table, chain = ConnectionTable(), [conn(9, flags) for _ in range(5)]
+        for one in chain:
+            table.insert(one)
+        table.remove(chain.pop(which))
+        assert list(table) == chain[::-1]
+        assert table.find_in(6, from_client(chain[0])) is (None if flags else chain[-1])
 
 
 def test_one_without_client_port_is_found_by_any_port() -> None:
