@@ -105,7 +105,7 @@ class Bench:
                 stdout=subprocess.DEVNULL,
                 environment={**os.environ, VARIABLE: str(self.socket)},
             )
-            status = process.wait(300)
+            status = process.wait(600)
         if status:
             raise RuntimeError(f"{' '.join(words)} ended with status {status}")
         return time.perf_counter() - begin
