@@ -84,7 +84,12 @@ class FastPath:
         connections: entries of each family, two for one with NAT, whose memory is taken at once; 0: by the host's.
         Maps that are pinned there already are taken over with all that they hold. Raises FastPathUnavailable.
         """
-        jiffies = Jiffies.read()
+        try:
+            jiffies = Jiffies.read()
+        except OSError as error:
+            raise FastPathUnavailable(
+                f"the fast path needs root: the kernel's clock can't be read: {error}"
+            ) from None
         sizes = dict.fromkeys(CONNECTIONS, connections or entries_for_memory())
         name = f"pyvs_{mode}"
         try:

@@ -4,7 +4,9 @@ from ipaddress import ip_address
 import pytest
 
 from pyvs.core.flags import Forward
+from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.entries import OffloadedConnection, client_key, server_key
+from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import LEAST_ENTRIES, FastPath, entries_for_memory
 from pyvs.fastpath.server import Server
 from pyvs.fastpath.tables import LIMITS, Flag, Miss
@@ -131,3 +133,12 @@ def test_the_virtual_router_s_address_is_another(fast: FastPath) -> None:
 
 def test_tables_fit_the_memory() -> None:
     assert LEAST_ENTRIES <= entries_for_memory() <= LIMITS["MAX_CONNECTIONS"]
+
+
+def test_without_privilege_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> Jiffies:
+        raise PermissionError(13, "Permission denied", "/proc/timer_list")
+
+    monkeypatch.setattr(Jiffies, "read", refuse)
+    with pytest.raises(FastPathUnavailable, match="needs root"):
+        FastPath.open("tc")
