@@ -98,3 +98,26 @@ def test_connections_outlive_ten_directors(bpffs: Path, tmp_path: Path) -> None:
 
 def _maps_own(director: Director) -> int:
     return int(fast_account(director)["connections in the maps"])
+
+
+def test_replies_take_the_way_of_their_virtual_address(bpffs: Path, tmp_path: Path) -> None:
+    """`ip rule from VIP` sends them by another table; with snat_reroute 0 the engine serves alone."""
+    plan = PLANS[4]
+    with Lab(topology("nat", (4,))) as lab:
+        course.start_servers(lab, "nat", (4,))
+        for line in (
+            f"route add default via {plan.router_front} table 77",
+            f"rule add from {plan.virtual} lookup 77 pref 100",
+            f"rule add from {plan.farm} lookup 79 pref 101",
+            f"route add {plan.clients_network} via {plan.servers[1]} table 79",
+        ):
+            lab.run("director", ["ip", *line.split()])
+        with Director(lab, ["--fast", "tc", "--rules", str(rule_file(tmp_path, "nat", 4))]) as director:
+            alive = KeptAlive(lab["client1"], plan.virtual, 80, 6)
+            alive.ask_all()
+            alive.ask_all()
+            assert alive.failed == {}
+            assert _maps_own(director) == 6
+            director.client.sysctl_write("snat_reroute", "0")
+            assert fast_account(director)["state"].startswith("resting")
+            alive.close()

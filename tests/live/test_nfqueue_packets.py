@@ -26,10 +26,10 @@ FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 @contextmanager
 def running(lab: Lab, tmp_path: Path, text: str, *options: str) -> Iterator[Director]:
-    """A director with these rules."""
+    """A director with these rules, whose packets all pass through the queues."""
     file = tmp_path / "rules"
     file.write_text(text)
-    with Director(lab, ("--rules", str(file), *options)) as director:
+    with Director(lab, ("--fast", "off", "--rules", str(file), *options)) as director:
         wait.until(lambda: "ready:" in director.log_file.read_text(), "The director was not ready", 20)
         yield director
 

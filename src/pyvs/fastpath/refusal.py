@@ -33,6 +33,8 @@ def of_director(ns: Namespace) -> str | None:
         return "synchronisation: the backup takes connections over as they are told"
     if ns.sysctl.conntrack:
         return "sysctl conntrack is 1: netfilter is to see each packet"
+    if not ns.sysctl.snat_reroute and getattr(ns.environment, "policy_routing", False):
+        return "sysctl snat_reroute is 0: replies go by the rules for their servers' addresses"
     if ns.services.conn_out_services:
         return "a persistence engine waits for connections from servers"
     return None

@@ -70,13 +70,12 @@ static __always_inline bool fits(ctx_t *ctx, struct frame *f, __u32 network, str
 #endif
 }
 
-static __always_inline bool reach_client(ctx_t *ctx, struct frame *f, struct hop *hop, const void *key, bool six) {
-    if (six) {
-        const struct key6 *k = key;
-        return look_up(ctx, f, hop, k->saddr, k->daddr, true, false);
-    }
-    const struct key4 *k = key;
-    return look_up(ctx, f, hop, &k->saddr, &k->daddr, false, false);
+// The way back goes by the address that the reply will come from, as with sysctl snat_reroute.
+static __always_inline bool reach_client(ctx_t *ctx, struct frame *f, struct hop *hop, const void *key,
+                                         const void *virtual, bool six) {
+    if (six)
+        return look_up(ctx, f, hop, virtual, ((const struct key6 *)key)->daddr, true, false);
+    return look_up(ctx, f, hop, virtual, &((const struct key4 *)key)->daddr, false, false);
 }
 
 static __always_inline bool reach(ctx_t *ctx, struct frame *f, struct dest *dest, const void *key, bool six) {

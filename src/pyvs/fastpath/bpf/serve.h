@@ -81,7 +81,7 @@ static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, s
     if (method != FORWARD_MASQ && !served(dest, method, six))
         return miss(MISS_METHOD, UP);
     struct hop *hop = reply ? &conn->hop : &dest->hop;
-    if (stale(f, hop) && !(reply ? reach_client(ctx, f, hop, key, six) : reach(ctx, f, dest, key, six)))
+    if (stale(f, hop) && !(reply ? reach_client(ctx, f, hop, key, address(conn), six) : reach(ctx, f, dest, key, six)))
         return miss(MISS_NO_HOP, UP);
     if (f->longest > room(hop, dest, status))
         return miss(MISS_TOO_BIG, UP);
