@@ -158,15 +158,17 @@ def hop_by_hop(data: bytes) -> bool:
 def extensions(data: bytes) -> bool:
     """Deal with the headers of a packet for this host; whether it goes on to its transport.
 
-    Raises Problem. Kernel: `ipv6_destopt_rcv`, `ipv6_rthdr_rcv`.
+    AH is not known here. Raises Problem. Kernel: `ipv6_destopt_rcv`, `ipv6_rthdr_rcv`, `ip6_protocol_deliver_rcu`.
     """
-    number, at = data[6], 40
+    number, at, named = data[6], 40, 6
     while number in (Proto.IP, Proto.ROUTING, Proto.DSTOPTS) and at + 8 <= len(data):
         if number == Proto.DSTOPTS and not _tlv(data, at, hops=False):
             return False
         if number == Proto.ROUTING and data[at + 3]:
             raise Problem(at + 2)
-        number, at = data[at], at + data[at + 1] * 8 + 8
+        number, at, named = data[at], at + data[at + 1] * 8 + 8, at
+    if number == Proto.AH:
+        raise Problem(named, 1)
     return True
 
 

@@ -148,3 +148,14 @@ def test_no_bytes_raise_anything_else(four: bytes, six: bytes) -> None:
         assert place(options.extensions, data) < len(data)
     packet = with_options(four[: len(four) // 4 * 4])
     assert place(options.walk4, packet) < (packet[0] & 15) * 4
+
+
+def test_the_authentication_header_is_not_known_here() -> None:
+    """Recorded: the sender is told where AH is named, behind other extension headers too."""
+    alone = with_extension(51, bytes(22))
+    behind = with_extension(60, bytes((1, 4)) + bytes(4) + bytes((17, 4)) + bytes(22))
+    behind = behind[:40] + bytes((51, 0)) + behind[42:]
+    for number, at, data in ((51, 6, alone), (60, 40, behind)):
+        with pytest.raises(options.Problem) as caught:
+            options.extensions(data)
+        assert (data[6], caught.value.code, caught.value.at) == (number, 1, at)

@@ -20,8 +20,8 @@ OFFSET: Final = 0x1FFF
 _EXTENSIONS: Final = frozenset({Proto.IP, Proto.ROUTING, Proto.DSTOPTS, Proto.AH})
 """Next headers that stand before the transport: hop-by-hop (0), routing, destination options, AH.
 
-Kernel: `ipv6_find_hdr`, which stops at ESP and at no next header; AH is stepped over when another target is
-sought, yet the virtual server asks for the last header, which AH is not.
+So over IPv6 the virtual server sees what AH protects, and AH itself only over IPv4. Kernel: `ipv6_find_hdr`,
+which stops at ESP and at no next header.
 """
 
 
@@ -147,7 +147,7 @@ def _parse_v6(data: bytes, offset: int, quoted: bool) -> Header:
             h.more_fragments = bool(where & 1)
             size = 8
         elif protocol == Proto.AH:
-            break  # AH is a transport for the virtual server
+            size = data[at + 1] * 4 + 8
         else:
             size = data[at + 1] * 8 + 8
         protocol = data[at]

@@ -1,6 +1,7 @@
 """AH and ESP: they belong to the UDP connection between the ISAKMP ports of both ends. Kernel: ip_vs_proto_ah_esp.c.
 
-They begin nothing, change no state and, by NAT, only their addresses are rewritten.
+They begin nothing, change no state and, by NAT, only their addresses are rewritten. Over IPv6, AH is no transport
+but an extension header: what it protects counts (core/packet/header.py).
 """
 
 from __future__ import annotations

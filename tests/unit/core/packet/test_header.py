@@ -120,7 +120,15 @@ def test_a_chain_of_them() -> None:
     assert (header.protocol, header.offset) == (17, 72)
 
 
-@pytest.mark.parametrize("kind", [Proto.AH, Proto.ESP, Proto.NONE, Proto.TCP, 135])
+@pytest.mark.parametrize("units", [1, 4, 7])
+def test_the_authentication_header_counts_in_words(units: int) -> None:
+    extension = bytes((Proto.TCP, units)) + bytes(6 + 4 * units)
+    header = parse(ip(*V6, Proto.AH, extension + bytes(20)))
+    assert (header.protocol, header.offset) == (Proto.TCP, 48 + 4 * units)
+    assert refused(ip(*V6, Proto.AH, extension[:-1])) is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize("kind", [Proto.ESP, Proto.NONE, Proto.TCP, 135])
 def test_what_is_no_extension_ends_the_chain(kind: int) -> None:
     header = parse(ip(*V6, kind, bytes(24)))
     assert (header.protocol, header.offset) == (kind, 40)

@@ -29,8 +29,7 @@ def sent(engine: Engine) -> list[bytes]:
     return [command.packet.data for command in engine.drain() if isinstance(command, Transmit)]
 
 
-@pytest.mark.parametrize("protocol", [Proto.AH, Proto.ESP])
-@pytest.mark.parametrize("ends", [V4, V6])
+@pytest.mark.parametrize(("protocol", "ends"), [(Proto.AH, V4), (Proto.ESP, V4), (Proto.ESP, V6)])
 def test_goes_with_the_isakmp_connection(protocol: Proto, ends: tuple[str, str, str]) -> None:
     vip, server, client = ends
     engine = director(vip, server)
@@ -72,3 +71,15 @@ def test_the_shortest_packet_is_enough(protocol: Proto) -> None:
     engine.drain()
     engine.receive(Packet(ip(client, vip, protocol, b"")), Hook.LOCAL_IN, 2.0)
     assert sent(engine) == [ip(client, server, protocol, b"", ttl=63)]
+
+
+def test_over_ipv6_what_ah_protects_counts() -> None:
+    vip, server, client = V6
+    engine = director(vip, server)
+    header = bytes((Proto.ESP, 4)) + bytes(22)
+    engine.receive(Packet(udp(client, vip, 500, 500)), Hook.LOCAL_IN, 1.0)
+    engine.drain()
+    engine.receive(Packet(ip(client, vip, Proto.AH, header + BODY)), Hook.LOCAL_IN, 2.0)
+    assert sent(engine) == [ip(client, server, Proto.AH, header + BODY, ttl=63)]
+    alone = Packet(ip(client, vip, Proto.AH, bytes((Proto.NONE, 4)) + bytes(22)))
+    assert engine.receive(alone, Hook.LOCAL_IN, 3.0).reason is Reason.UNKNOWN_PROTOCOL
