@@ -13,7 +13,7 @@ from pyvs.core.connections.connection import Connection
 from pyvs.core.flags import Family, Proto, TunFlag, TunType
 from pyvs.core.namespace import Namespace
 from pyvs.core.packet.checksum import checksum, pseudo_sum
-from pyvs.core.packet.header import DF, IPV4, IPV6, Header
+from pyvs.core.packet.header import DF, IPV4, IPV6, Header, parse
 from pyvs.core.packet.packet import Packet
 from pyvs.core.services.destination import Destination
 from pyvs.core.transmit.local import local
@@ -27,12 +27,18 @@ ECN_ECT_0: Final = 2
 FRAG_PMTU: Final = 0x40
 """Kernel: `IPSKB_FRAG_PMTU`, which stands in IPv4 where IPv6 has `frag_max_size`."""
 GRE_CSUM: Final = 0x8000
+GUE_PRIVATE: Final = 0x0001
+"""Kernel: `GUE_FLAG_PRIV`: a word of private flags follows."""
+GUE_REMCSUM: Final = 0x8000_0000
+"""Kernel: `GUE_PFLAG_REMCSUM`: after the private flags, where the inner checksum is to be finished."""
 EPHEMERAL: Final = (32768, 60999)
 """Kernel: sysctl net.ipv4.ip_local_port_range, of which a GUE source port is hashed."""
 
 _UDP: Final = Struct("!HHHH")
 _GUE: Final = Struct("!BBH")
+_REMCSUM: Final = Struct("!IHH")
 _GRE: Final = Struct("!HH")
+_CHECKSUM_FIELDS: Final = {int(Proto.TCP): 16, int(Proto.UDP): 6}
 
 Encapsulation = tuple[int, bytes]
 """The outer header's protocol, and what stands between it and the inner packet, with that packet."""
@@ -96,16 +102,30 @@ def _ipip(
 def _gue(
     ns: Namespace, dest: Destination, source: bytes, inner_protocol: int, packet: Packet
 ) -> Encapsulation:
-    """Kernel: `ipvs_gue_encap`. Remote checksum offload is announced only for unfinished checksums."""
+    """Kernel: `ipvs_gue_encap`. Remote checksum offload is for unfinished checksums: the server finishes them."""
     low, high = EPHEMERAL
     sport = low + int.from_bytes(packet.data[12:24], "big") % (high - low + 1)
-    inside = _GUE.pack(0, inner_protocol, 0) + packet.data
+    place = (
+        _checksum_place(packet.data) if packet.checksum_partial and dest.tun_flags & TunFlag.REMCSUM else None
+    )
+    if place is None:
+        inside = _GUE.pack(0, inner_protocol, 0) + packet.data
+    else:
+        inside = _GUE.pack(2, inner_protocol, GUE_PRIVATE) + _REMCSUM.pack(GUE_REMCSUM, *place) + packet.data
+        packet.checksum_partial = False
     length = 8 + len(inside)
     check = 0
     if dest.tun_flags & (TunFlag.CSUM | TunFlag.REMCSUM):
         total = pseudo_sum(source, dest.addr, Proto.UDP, length)
         check = checksum(_UDP.pack(sport, dest.tun_port, length, 0) + inside, total) or 0xFFFF
     return int(Proto.UDP), _UDP.pack(sport, dest.tun_port, length, check) + inside
+
+
+def _checksum_place(data: bytes) -> tuple[int, int] | None:
+    """Where the summing begins and where the sum goes; None for what is neither TCP nor UDP."""
+    header = parse(data)
+    field = _CHECKSUM_FIELDS.get(header.protocol)
+    return None if field is None else (header.offset, header.offset + field)
 
 
 def _gre(

@@ -105,6 +105,32 @@ def test_gue(six: bool, outer6: bool, flags: int) -> None:
         assert checksum(data[at:], pseudo_sum(*ends, 17, len(data) - at)) == 0
 
 
+def unfinished(flags: int, kind: TunType = TunType.GUE) -> bytes:
+    """What leaves of a datagram of the director's own, whose checksum is still that of the pseudo header."""
+    engine = Engine(FixedEnvironment([packed(HOST)]))
+    key = ServiceKey(Family.INET, Proto.UDP, packed(VIP), 80)
+    engine.control.new_service(ServiceSpec(key, "rr"), 0.0)
+    spec = DestSpec(DestKey(packed(REAL), 80), Forward.TUNNEL, tun_type=kind, tun_flags=flags, tun_port=6080)
+    engine.control.new_dest(key, spec, 0.0)
+    # As recorded: 192.0.2.1:40001 sends "q" to the service.
+    data = bytes.fromhex("4500001d781d400040113e4dc0000201c00002649c4100500009848071")
+    packet = Packet(data)
+    packet.checksum_partial = True
+    assert engine.receive(packet, Hook.LOCAL_OUT, 1.0).reason is Reason.FORWARDED
+    (command,) = engine.drain()
+    assert isinstance(command, Transmit)
+    return command.packet.data[20:]
+
+
+def test_gue_tells_where_a_checksum_is_to_be_finished() -> None:
+    recorded = "02040001800000000014001a4500001d781d40003f113f4dc0000201c00002649c4100500009848071"
+    data = unfinished(TunFlag.REMCSUM)
+    assert data[8:].hex() == recorded
+    assert int.from_bytes(data[4:6]) == len(data)
+    assert checksum(data, pseudo_sum(packed(HOST), packed(REAL), 17, len(data))) == 0
+    assert unfinished(TunFlag.CSUM)[8:12].hex() == "00040000"
+
+
 @pytest.mark.parametrize("six", [False, True])
 @pytest.mark.parametrize("outer6", [False, True])
 @pytest.mark.parametrize("flags", [TunFlag.NOCSUM, TunFlag.CSUM])
