@@ -119,6 +119,11 @@ class Host:
         """A sysctl of the host's own."""
         return self.settings[name]
 
+    @property
+    def reroutes_replies(self) -> bool:
+        """Whether what the engine rewrote on its way gets a new route by its new source: `snat_reroute`."""
+        return self.engine is None or bool(self.engine.ns.sysctl.snat_reroute)
+
     # ---- frames --------------------------------------------------------------
 
     def receive(self, frame: bytes, interface: str, now: float) -> None:

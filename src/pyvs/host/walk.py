@@ -177,10 +177,11 @@ def forward(host: Host, packet: Packet, source: bytes, destination: bytes, entry
     if not host.hook(packet, Hook.FORWARD):
         return
     if addresses(packet.data) != addresses(data):
-        rerouted = host.routing.route(addresses(packet.data)[1], addresses(packet.data)[0], packet.mark)
-        if rerouted is None or rerouted.local:
-            return
-        route, mtu = rerouted, host.interfaces[rerouted.device].mtu
+        if host.reroutes_replies:
+            rerouted = host.routing.route(addresses(packet.data)[1], addresses(packet.data)[0], packet.mark)
+            if rerouted is None or rerouted.local:
+                return
+            route, mtu = rerouted, host.interfaces[rerouted.device].mtu
         if four:
             options.forwarded(packet, addresses(packet.data)[0])
     elif four:

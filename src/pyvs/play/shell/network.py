@@ -92,7 +92,7 @@ def sysctl(call: Call) -> int:
             continue
         try:
             if equals:
-                call.director.sysctl_write(name, value.strip())
+                call.director.sysctl_write(name, f"{value.strip()}\n")
                 text = value.strip()
             else:
                 text = call.director.sysctl_read(name)
