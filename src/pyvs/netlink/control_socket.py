@@ -28,7 +28,7 @@ from pyvs.netlink.unix import address_of
 CLIENTS_MAX: Final = 512
 """When one more comes, the one that has been silent for longest is hung up on."""
 _CREDENTIALS: Final = Struct("=iII")
-_TURN: Final = 0.002
+_TURN: Final = 0.001
 """Seconds for which one client's answer is made and sent before others, packets among them, have their turn."""
 _JOIN: Final = 0.001
 _JOIN_BYTES: Final = 24_576

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 PERIOD: Final = 2.0
 """Seconds between two runs."""
-STRETCH: Final = 1000
-"""Objects of one step of a run: a millisecond."""
+STRETCH: Final = 500
+"""Objects of one step of a run: half a millisecond."""
 
 
 def estimate(counters: Counters) -> None:
