@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from fast_clients import KeptAlive, bpf_file_system, fast_account
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
+from tests.live.fast_clients import KeptAlive, bpf_file_system, fast_account
 
 from pyvs.lab import course, wait
 from pyvs.lab.director import Director, program

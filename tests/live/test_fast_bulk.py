@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import fast_bulk
-from fast_clients import bpf_file_system, fast_account
+from tests.live.fast_clients import bpf_file_system, fast_account
 
 from pyvs.lab import course, wait
 from pyvs.lab.director import Director

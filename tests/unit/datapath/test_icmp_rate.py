@@ -8,11 +8,15 @@ from pyvs.datapath.icmp_rate import IcmpRate
 
 
 def error4(kind: int, code: int = 0, receiver: int = 1) -> bytes:
-    return b"\x45" + bytes(8) + b"\x01" + bytes(6) + receiver.to_bytes(4, "big") + bytes((kind, code)) + bytes(6)
+    return (
+        b"\x45" + bytes(8) + b"\x01" + bytes(6) + receiver.to_bytes(4, "big") + bytes((kind, code)) + bytes(6)
+    )
 
 
 def error6(kind: int, receiver: int = 1) -> bytes:
-    return b"\x60" + bytes(5) + b"\x3a" + bytes(17) + receiver.to_bytes(16, "big") + bytes((kind, 0)) + bytes(6)
+    return (
+        b"\x60" + bytes(5) + b"\x3a" + bytes(17) + receiver.to_bytes(16, "big") + bytes((kind, 0)) + bytes(6)
+    )
 
 
 def test_six_at_once_then_one_a_second() -> None:
