@@ -10,9 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-import fast_bulk
+from tests.live import fast_bulk
 from tests.live.fast_clients import bpf_file_system, fast_account
 
 from pyvs.lab import course, wait

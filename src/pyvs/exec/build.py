@@ -83,7 +83,8 @@ def _sources(product: Product) -> list[str]:
 def _fingerprint(product: Product) -> str:
     """A name that changes with the sources."""
     digest = hashlib.sha256(repr((product, FLAGS)).encode())
-    for path in (*_sources(product), *sorted(HERE.glob("*/*.h"))):
+    headers = [str(path) for path in sorted(HERE.glob("*/*.h"))]
+    for path in _sources(product) + headers:
         digest.update(Path(path).read_bytes())
     return digest.hexdigest()[:16]
 
