@@ -102,7 +102,7 @@ def error(request: Message, errno: int, portid: int, sentence: str = "") -> Mess
         flags |= Flag.CAPPED
     if sentence:
         flags |= Flag.ACK_TLVS
-        body += _attribute(1, sentence.encode("utf-8", "surrogateescape") + b"\0")
+        body += _attribute(1, sentence.encode("utf-8", "backslashreplace") + b"\0")
     return Message(MessageType.ERROR, flags, request.seq, portid, body)
 
 

@@ -95,7 +95,7 @@ def test_errors_are_read_as_they_were_written(errno: int, payload: bytes, senten
     assert (answer.type, answer.seq, answer.portid) == (MessageType.ERROR, 9, 5)
     number, attributes_ = read_error(answer)
     assert number == errno
-    written = sentence.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    written = sentence.encode("utf-8", "backslashreplace").decode()
     assert decode(ACK, attributes_).get("msg", "") == written
 
 
