@@ -267,3 +267,11 @@ def test_connection_tracking_forgets_it_unless_it_was_one_packet(ns: Namespace, 
     for conn in (tracked, once, make(cport=3)):
         expiry.expire(ns, conn)
     assert recorder.forgotten == [tracked]
+
+
+def test_flushing_a_long_chain_whatever_its_order(ns: Namespace, dest: Destination, make: Make) -> None:
+    chain = [make(cport=port) for port in range(1, 13)]
+    for below, above in zip(chain, chain[1:], strict=False):
+        expiry.control_add(below, above)
+    expiry.flush(ns)
+    assert ns.connections.count == dest.refcnt == 0
