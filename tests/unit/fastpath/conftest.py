@@ -7,6 +7,7 @@ import pytest
 
 from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath
+from pyvs.testing.shared import Shared
 
 
 @pytest.fixture(scope="module")
@@ -20,3 +21,11 @@ def fast() -> Iterator[FastPath]:
         pytest.skip(str(why))
     yield fast
     fast.close()
+
+
+@pytest.fixture
+def shared(fast: FastPath) -> Iterator[Shared]:
+    """An engine beside those maps, which are empty."""
+    made = Shared.made(fast)
+    yield made
+    made.close()
