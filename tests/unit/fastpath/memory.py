@@ -1,0 +1,218 @@
+"""The fast path in this process's memory: maps that are dicts, and `pyvs_change` in Python. No privilege is needed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+from pyvs.core.engine import Engine
+from pyvs.fastpath.change import Changes
+from pyvs.fastpath.clock import Jiffies
+from pyvs.fastpath.fast import FastPath
+from pyvs.fastpath.layout import (
+    CONN4,
+    CONN6,
+    DEST,
+    KEY4,
+    KEY6,
+    OWNER,
+    SERVICE,
+    SERVICE_KEY,
+    SETTINGS,
+    STATS,
+    Field,
+    Layout,
+)
+from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
+from pyvs.fastpath.mirror import Mirror
+from pyvs.fastpath.objects import LoadedObject
+from pyvs.fastpath.owner import SharedTable
+from pyvs.fastpath.services import Services
+from pyvs.fastpath.sweep import Ended
+from pyvs.fastpath.tables import Miss
+from pyvs.testing.environment import FixedEnvironment
+from pyvs.testing.shared import NOW, VIP, Shared, packed
+
+HZ = 250
+ELEMENTS = 16
+
+
+class MemoryMap(BpfMap):
+    """A hash map. room: how many entries it takes."""
+
+    def __init__(self, key_size: int, values: Layout, room: int = 1 << 20) -> None:
+        super().__init__(-1, key_size, values)
+        self.held: dict[bytes, bytes] = {}
+        self.room = room
+
+    def get(self, key: bytes) -> bytes | None:
+        assert len(key) == self.key_size
+        return self.held.get(key)
+
+    def take(self, key: bytes) -> bytes | None:
+        return self.held.pop(key, None)
+
+    def put(self, key: bytes, value: bytes, flags: int = 0) -> None:
+        assert (len(key), len(value)) == (self.key_size, self.size)
+        if key not in self.held and len(self.held) >= self.room:
+            raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
+        self.held[key] = value
+
+    def delete(self, key: bytes) -> bool:
+        return self.held.pop(key, None) is not None
+
+    def put_many(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        for key, value in entries:
+            self.put(key, value)
+
+    def items(self, batch: int = 0) -> Iterator[tuple[bytes, bytes]]:
+        yield from list(self.held.items())
+
+
+class MemoryArray(ArrayMap):
+    """An array, zero at first. writes: the numbers of the elements that were set."""
+
+    def __init__(self, values: Layout, elements: int = ELEMENTS) -> None:
+        super().__init__(-1, values)
+        self.held = [bytes(values.size)] * elements
+        self.writes: list[int] = []
+
+    def get(self, key: bytes) -> bytes | None:
+        index = int.from_bytes(key, sys.byteorder)
+        return self.held[index] if index < len(self.held) else None
+
+    def put(self, key: bytes, value: bytes, flags: int = 0) -> None:
+        assert len(value) == self.size
+        index = int.from_bytes(key, sys.byteorder)
+        if index >= len(self.held):
+            raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
+        self.held[index] = value
+        self.writes.append(index)
+
+    def put_many(self, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        for key, value in entries:
+            self.put(key, value)
+
+    def items(self, batch: int = 0) -> Iterator[tuple[bytes, bytes]]:
+        for index, value in enumerate(list(self.held)):
+            yield index.to_bytes(4, sys.byteorder), value
+
+
+class MemoryCounters(MemoryArray):
+    """An array whose sums are its elements: there is one processor."""
+
+    def total(self, index: int) -> dict[str, int]:
+        return self.at(index)
+
+    def totals(self, count: int) -> list[dict[str, int]]:
+        return [self.at(index) for index in range(count)]
+
+    def add(self, index: int, **values: int) -> None:
+        """What the programs count."""
+        present = self.at(index)
+        self.set(index, self.values.pack(**{name: present[name] + values.get(name, 0) for name in present}))
+
+
+class Loaded:
+    """What stands for the object file."""
+
+    def __init__(self) -> None:
+        self.maps: dict[str, int] = {}
+        self.closed = False
+
+    def entries(self, name: str) -> int:
+        return {"conns4": 1024, "conns6": 512}[name]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class MemoryFast(FastPath):
+    """The fast path without programs: what they would do to the maps, the test does."""
+
+    def __init__(self) -> None:
+        self.mode = "tc"
+        self.jiffies = Jiffies(HZ, 0, 0.0)
+        self.object = Loaded()
+        self.loaded = cast("LoadedObject", self.object)
+        self._sweeper = None
+        self.program = 77
+        self.conns4: MemoryMap = MemoryMap(KEY4.size, CONN4)
+        self.conns6: MemoryMap = MemoryMap(KEY6.size, CONN6)
+        self.dests: MemoryArray = MemoryArray(DEST)
+        self.counters = MemoryCounters(STATS)
+        self.stats = cast("PerCpuArray", self.counters)
+        self.settings: MemoryArray = MemoryArray(SETTINGS, 1)
+        self.slots = MemoryArray(Layout("number", Field("number", "u32")), 1024)
+        self.services = Services(MemoryMap(SERVICE_KEY.size, SERVICE), self.slots)
+        self.missed = MemoryCounters(Layout("count", Field("count", "u64")), len(Miss))
+        self._misses = cast("PerCpuArray", self.missed)
+        self.devices: dict[int, bytes] = {}
+        self.to_end: list[list[Ended]] = []
+        """What the next sweep ends, by stretch."""
+
+    def set_device(self, ifindex: int, mac: bytes) -> None:
+        self.devices[ifindex] = mac
+
+    def sweep(self) -> Iterator[list[Ended]]:
+        stretches, self.to_end = self.to_end, []
+        return iter(stretches)
+
+    def count(self, number: int, *, active: int = 0, inactive: int = 0, **counters: int) -> None:
+        """What programs do when connections begin, change or end."""
+        row = self.dests.at(number)
+        row["active"] += active
+        row["inactive"] += inactive
+        self.dests.set(number, DEST.pack(**row))
+        if counters:
+            self.counters.add(number, **counters)
+
+    def setting(self, name: str) -> Any:
+        return self.settings.at(0)[name]
+
+
+class MemoryChanges(Changes):
+    """`pyvs_change` in Python. made: what was asked of it."""
+
+    def __init__(self, fast: MemoryFast) -> None:
+        self.dests = fast.dests
+        self.owners: MemoryArray = MemoryArray(OWNER)
+        self.made: list[tuple[int, dict[str, Any]]] = []
+        self.closed = False
+
+    def make(
+        self,
+        number: int,
+        *,
+        active: int = 0,
+        inactive: int = 0,
+        wanted: dict[str, Any] | None = None,
+        hop: bool = False,
+    ) -> None:
+        self.made.append((number, {"active": active, "inactive": inactive, "wanted": wanted, "hop": hop}))
+        row = self.dests.at(number)
+        if wanted is not None:
+            kept = {"active", "inactive"} if hop else {name for name in row if name.startswith("hop_")}
+            kept |= {"active", "inactive"}
+            empty = DEST.unpack(bytes(DEST.size))
+            row = {name: row[name] if name in kept else {**empty, **wanted}[name] for name in row}
+        row["active"] += active
+        row["inactive"] += inactive
+        self.dests.set(number, DEST.pack(**row))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def in_memory() -> tuple[Shared, MemoryFast, MemoryChanges]:
+    """An engine without services beside maps in memory."""
+    fast = MemoryFast()
+    changes = MemoryChanges(fast)
+    engine = Engine(FixedEnvironment([packed(VIP), packed("10.1.0.1")]), now=NOW)
+    mirror = Mirror(engine.ns, fast, changes)
+    table = SharedTable(engine.ns, fast, mirror)
+    engine.ns.connections = table
+    return Shared(engine, fast, changes, mirror, table), fast, changes

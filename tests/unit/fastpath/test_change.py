@@ -1,0 +1,102 @@
+"""What goes to the program that changes destinations, byte for byte; the kernel is a function that keeps it."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from pyvs.fastpath import build, change
+from pyvs.fastpath.change import SET, SET_HOP, Changes
+from pyvs.fastpath.layout import CHANGE
+from pyvs.fastpath.objects import LoadedObject
+
+
+class Kernel:
+    """Keeps the frames, and answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.answer = 0
+        self.loads: list[dict[str, Any]] = []
+        self.closed = 0
+
+    def call(self, name: str, program: int, options: Any) -> int:
+        assert (name, program) == ("bpf_prog_test_run_opts", 55)
+        given = options._obj
+        assert given.sz == ctypes.sizeof(given)
+        self.frames.append(ctypes.string_at(given.data_in, given.data_size_in))
+        given.retval = self.answer
+        return 0
+
+    def load(self, path: Path, **options: Any) -> Kernel:
+        self.loads.append({"path": path, **options})
+        return self
+
+    maps = {"owners": 66}  # noqa: RUF012
+
+    def program(self, name: str) -> int:
+        return {"pyvs_change": 55}[name]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    kernel = Kernel()
+    monkeypatch.setattr(change, "call", kernel.call)
+    monkeypatch.setattr(change, "LoadedObject", kernel.load)
+    monkeypatch.setattr(build, "program", lambda name: Path(f"{name}.o"))
+    return kernel
+
+
+def made(kernel: Kernel) -> Changes:
+    loaded = cast("LoadedObject", type("Loaded", (), {"maps": {"dests": 3, "conns4": 4, "rodata": 5}})())
+    return Changes(loaded, Path("/pins"))
+
+
+def test_it_shares_the_maps_but_not_what_each_program_has_of_its_own(kernel: Kernel) -> None:
+    changes = made(kernel)
+    (load,) = kernel.loads
+    assert load["shared"] == {"dests": 3, "conns4": 4}
+    assert (load["path"], load["pins"]) == (Path("pyvs_change.o"), Path("/pins"))
+    assert changes.owners.descriptor == 66
+    changes.close()
+    assert kernel.closed == 1
+
+
+def test_counts_are_added_and_nothing_else_is_set(kernel: Kernel) -> None:
+    made(kernel).make(9, active=-1, inactive=2)
+    (frame,) = kernel.frames
+    fields = CHANGE.unpack(frame)
+    assert len(frame) == CHANGE.size
+    assert (fields["number"], fields["set"], fields["active"], fields["inactive"]) == (9, 0, -1, 2)
+
+
+@pytest.mark.parametrize(("hop", "expected"), [(False, SET), (True, SET | SET_HOP)])
+def test_what_an_administrator_says(kernel: Kernel, hop: bool, expected: int) -> None:
+    made(kernel).make(3, wanted={"weight": -7, "port": b"\x1f\x90", "hop_mtu": 1400}, hop=hop)
+    fields = CHANGE.unpack(kernel.frames[0])
+    assert fields["set"] == expected
+    assert (fields["dest_weight"], fields["dest_port"], fields["dest_hop_mtu"]) == (-7, b"\x1f\x90", 1400)
+    assert (fields["active"], fields["inactive"]) == (0, 0)
+
+
+def test_hop_alone_sets_nothing(kernel: Kernel) -> None:
+    made(kernel).make(3, active=1, hop=True)
+    assert CHANGE.unpack(kernel.frames[0])["set"] == 0
+
+
+def test_what_the_program_refuses_is_an_error(kernel: Kernel) -> None:
+    kernel.answer = 1
+    with pytest.raises(OSError, match="refused destination 4711"):
+        made(kernel).make(4711, active=1)
+
+
+def test_a_field_that_is_none_is_not_sent(kernel: Kernel) -> None:
+    with pytest.raises(KeyError, match="dest_colour"):
+        made(kernel).make(1, wanted={"colour": 1})
+    assert kernel.frames == []
