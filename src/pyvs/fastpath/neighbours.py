@@ -64,6 +64,8 @@ class Neighbours:
         return changed
 
     def _note(self, kind: int, body: bytes) -> bool:
+        if len(body) < _NDMSG.size:
+            return False
         _, ifindex, state, _, _ = _NDMSG.unpack_from(body)
         address = lladdr = b""
         at = _NDMSG.size

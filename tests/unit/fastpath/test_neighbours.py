@@ -1,44 +1,150 @@
+"""Messages of neighbours, as the kernel writes them, and as nobody should."""
+
+from __future__ import annotations
+
+import errno
+import os
 from collections.abc import Iterator
+from ipaddress import ip_address
 from struct import pack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyvs.fastpath import neighbours
 from pyvs.fastpath.neighbours import Neighbours
 
-NEW, DELETED = 28, 29
-REACHABLE, STALE, FAILED = 0x02, 0x04, 0x20
-FIRST, SECOND = b"\x02\0\0\0\0\x01", b"\x02\0\0\0\0\x02"
+NEW, DELETED, OTHER = 28, 29, 16
+REACHABLE, FAILED, STALE = 0x02, 0x20, 0x04
+FOUR, SIX = (ip_address(text).packed for text in ("10.0.0.1", "2001:db8::1"))
+A, B = b"\2\0\0\0\0\x0a", b"\2\0\0\0\0\x0b"
 
 
-@pytest.fixture(scope="module")
-def neighbours() -> Iterator[Neighbours]:
-    made = Neighbours()
-    yield made
-    made.close()
+def attribute(kind: int, value: bytes) -> bytes:
+    return pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
 
 
-def message(kind: int, state: int, lladdr: bytes, address: bytes = b"\x0a\0\0\x01", device: int = 3) -> bytes:
-    body = pack("=BxxxiHBB", 2, device, state, 0, 1)
-    for name, value in ((1, address), (2, lladdr)):
-        if value:
-            body += pack("=HH", 4 + len(value), name) + value + bytes(-len(value) % 4)
+def message(
+    address: bytes, lladdr: bytes = b"", *, kind: int = NEW, state: int = REACHABLE, ifindex: int = 2
+) -> bytes:
+    body = pack("=BxxxiHBB", 2 if len(address) == 4 else 10, ifindex, state, 0, 1) + attribute(1, address)
+    body += attribute(3, bytes(16)) + (attribute(2, lladdr) if lladdr else b"")
     return pack("=IHHII", 16 + len(body), kind, 0, 0, 0) + body
 
 
-def test_only_another_address_of_a_known_neighbour_is_a_change(neighbours: Neighbours) -> None:
-    read = neighbours.read
-    assert not read(message(NEW, REACHABLE, FIRST))
-    assert not read(message(NEW, STALE, FIRST))
-    assert read(message(NEW, STALE, FIRST) + message(NEW, REACHABLE, SECOND))
-    assert not read(message(NEW, REACHABLE, FIRST, device=4))
-    assert read(message(NEW, FAILED, b""))
-    assert not read(message(NEW, FAILED, b""))
-    assert not read(message(NEW, REACHABLE, FIRST))
-    assert read(message(DELETED, STALE, FIRST))
+@pytest.fixture
+def heard() -> Iterator[Neighbours]:
+    heard = Neighbours()
+    yield heard
+    heard.close()
 
 
-@given(st.binary(max_size=80))
-def test_whatever_comes_is_read(neighbours: Neighbours, data: bytes) -> None:
-    neighbours.read(data)
+@pytest.mark.parametrize("address", [FOUR, SIX])
+def test_only_another_address_of_a_known_one_counts(heard: Neighbours, address: bytes) -> None:
+    assert not heard.read(message(address, A))
+    assert not heard.read(message(address, A, state=STALE))
+    assert heard.read(message(address, B))
+    assert not heard.read(message(address, B))
+
+
+@pytest.mark.parametrize(
+    "ending", [message(FOUR, A, kind=DELETED), message(FOUR, A, state=FAILED), message(FOUR, state=FAILED)]
+)
+def test_a_known_one_that_is_gone_counts_once(heard: Neighbours, ending: bytes) -> None:
+    assert not heard.read(ending)
+    heard.read(message(FOUR, A))
+    assert heard.read(ending)
+    assert not heard.read(ending)
+    assert not heard.read(message(FOUR, B))  # resolved anew: there was none in between
+
+
+def test_one_that_is_being_sought_stays_known(heard: Neighbours) -> None:
+    heard.read(message(FOUR, A))
+    assert not heard.read(message(FOUR, state=0x01))
+    assert heard.read(message(FOUR, B))
+
+
+def test_the_device_is_part_of_the_name(heard: Neighbours) -> None:
+    heard.read(message(FOUR, A, ifindex=2))
+    assert not heard.read(message(FOUR, B, ifindex=3))
+    assert heard.read(message(FOUR, B, ifindex=2))
+
+
+def test_several_messages_in_one_datagram(heard: Neighbours) -> None:
+    heard.read(message(FOUR, A) + message(SIX, A))
+    assert heard.read(message(FOUR, A) + message(FOUR, A, kind=OTHER) + message(SIX, B) + message(FOUR, A))
+    assert not heard.read(message(FOUR, B, kind=OTHER))
+
+
+def test_so_many_are_known_and_no_more(heard: Neighbours, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "KNOWN_MOST", 3)
+    for number in range(4):
+        heard.read(message(bytes((10, 0, 0, number)), A))
+    assert not heard.read(message(bytes((10, 0, 0, 0)), B))  # forgotten when the fourth came
+    assert heard.read(message(bytes((10, 0, 0, 3)), B))
+
+
+@given(st.data())
+def test_nothing_that_comes_raises(data: st.DataObject) -> None:
+    heard = Neighbours()
+    try:
+        whole = message(FOUR, A) + message(SIX, B, kind=DELETED)
+        cut = data.draw(st.integers(0, len(whole)))
+        at = data.draw(st.integers(0, len(whole) - 1))
+        heard.read(whole[:cut])
+        heard.read(whole[:at] + data.draw(st.binary(min_size=1, max_size=4)) + whole[at + 1 :])
+        heard.read(data.draw(st.binary(max_size=64)))
+    finally:
+        heard.close()
+
+
+def test_a_message_too_short_for_its_kind_is_passed_over(heard: Neighbours) -> None:
+    heard.read(message(FOUR, A))
+    short = pack("=IHHII", 16, NEW, 0, 0, 0)
+    assert heard.read(short + message(FOUR, B))
+
+
+class Door:
+    """A socket that gives these, then nothing; an error is raised."""
+
+    def __init__(self, *given: bytes | OSError) -> None:
+        self.given = list(given)
+
+    def recv(self, _: int) -> bytes:
+        if not self.given:
+            raise BlockingIOError
+        one = self.given.pop(0)
+        if isinstance(one, OSError):
+            raise one
+        return one
+
+    def close(self) -> None: ...
+
+
+def hearing(*given: bytes | OSError) -> Neighbours:
+    heard = Neighbours()
+    heard.close()
+    heard._socket = Door(*given)  # type: ignore[assignment]
+    return heard
+
+
+def test_all_that_waits_is_read() -> None:
+    assert hearing(message(FOUR, A), message(FOUR, B), message(FOUR, B)).changed()
+    assert not hearing(message(FOUR, A), message(FOUR, A)).changed()
+    assert not hearing().changed()
+
+
+def test_what_was_missed_counts_as_a_change() -> None:
+    heard = hearing(message(FOUR, A), OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)), message(FOUR, B))
+    assert heard.changed()
+    assert not heard.changed()
+
+
+def test_other_errors_are_told() -> None:
+    with pytest.raises(OSError, match="descriptor"):
+        hearing(OSError(errno.EBADF, os.strerror(errno.EBADF))).changed()
+
+
+def test_the_socket_does_not_block(heard: Neighbours) -> None:
+    assert not os.get_blocking(heard.fileno())
