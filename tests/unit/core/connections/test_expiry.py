@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from pyvs.core.connections import expiry
 from pyvs.core.connections.connection import Connection
@@ -271,7 +272,7 @@ def test_connection_tracking_forgets_it_unless_it_was_one_packet(ns: Namespace, 
 
 def test_flushing_a_long_chain_whatever_its_order(ns: Namespace, dest: Destination, make: Make) -> None:
     chain = [make(cport=port) for port in range(1, 13)]
-    for below, above in zip(chain, chain[1:], strict=False):
+    for below, above in pairwise(chain):
         expiry.control_add(below, above)
     expiry.flush(ns)
     assert ns.connections.count == dest.refcnt == 0
