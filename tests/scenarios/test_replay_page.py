@@ -62,10 +62,15 @@ def examples() -> list[tuple[str, str]]:
 
 
 def test_the_page_has_examples() -> None:
-    assert [shlex.split(command)[1] for command, _ in examples()] == ["replay", "explain", "explain"]
+    assert [shlex.split(command)[1] for command, _ in examples()] == [
+        "replay",
+        "explain",
+        "explain",
+        "explain",
+    ]
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 def test_an_example_is_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.chdir(tmp_path)
     write_capture(tmp_path / "in.pcapng")

@@ -125,7 +125,7 @@ def reasons() -> str:
         MADE.format("src/pyvs/core/reasons.py"),
         "",
         "Each verdict has a reason. The engine counts them (`engine.ns.reasons`), `pyvs replay` lists the counts,",
-        "`pyvs explain` says the one of its packet.",
+        "`pyvs explain` says the one of its packet, `pyvs explain REASON` what a name means.",
     ]
     for title, names in groups():
         lines += ["", f"## {title}", ""]

@@ -14,6 +14,7 @@ from pyvs.cli.replay import host_options, with_host_options
 from pyvs.cli.rules import load_rules
 from pyvs.core.errors import PyvsError
 from pyvs.core.flags import Hook
+from pyvs.core.reasons import Reason
 from pyvs.datapath.pcap import PcapReader
 from pyvs.replay.craft import craft, parse_five_tuple, parse_flags
 from pyvs.replay.marking import mark_of
@@ -24,8 +25,23 @@ from pyvs.replay.walk import Walk, walk_frame, walk_packet
 HOOKS = {"local-in": Hook.LOCAL_IN, "forward": Hook.FORWARD, "local-out": Hook.LOCAL_OUT}
 
 
+def _say_reason(context: click.Context, parameter: click.Parameter, what: tuple[str, ...]) -> tuple[str, ...]:
+    """A counter's name alone needs no rules: its sentence, and that is all."""
+    if len(what) == 1 and what[0] in Reason.__members__:
+        click.echo(f"{what[0]}: {Reason[what[0]].sentence}")
+        context.exit()
+    return what
+
+
 @click.command("explain")
-@click.argument("what", nargs=-1, required=True, metavar="CAPTURE | PROTOCOL SOURCE DESTINATION")
+@click.argument(
+    "what",
+    nargs=-1,
+    required=True,
+    is_eager=True,
+    callback=_say_reason,
+    metavar="CAPTURE | PROTOCOL SOURCE DESTINATION | REASON",
+)
 @with_host_options
 @click.option(
     "--packet",
@@ -56,11 +72,12 @@ def explain(
     as_kernel: bool,
     as_json: bool,
 ) -> None:
-    """Say what the virtual server does with one packet, and why.
+    """Say what the virtual server does with one packet, and why; or what a counted REASON means.
 
     \b
     pyvs explain IN.pcap --packet 7 --rules FILE
     pyvs explain tcp 198.51.100.7:40001 192.0.2.100:80 --flags S --rules FILE
+    pyvs explain SYNC_SIZE
 
     Of a capture the packets before are played first, so that the state is right.
     """  # noqa: D301 - click's mark is the character itself
@@ -71,7 +88,7 @@ def explain(
         elif len(what) == 3:
             walk = explain_made(what, flags, hook, load_rules(rules), options)
         else:
-            raise click.UsageError("expected a capture, or PROTOCOL SOURCE DESTINATION")
+            raise click.UsageError("expected a capture, PROTOCOL SOURCE DESTINATION, or a REASON")
     except PyvsError as error:
         click.echo(f"pyvs explain: {error}", err=True)
         raise SystemExit(2) from None

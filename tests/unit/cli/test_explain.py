@@ -8,6 +8,7 @@ from rich.console import Console
 from scapy.all import IP, TCP, Ether
 
 from pyvs.cli.explain import as_lines, as_tree, explain
+from pyvs.core.reasons import Reason
 from pyvs.datapath.device import Frame
 from pyvs.datapath.pcap import PcapWriter
 from pyvs.replay.walk import Step, Walk
@@ -84,7 +85,7 @@ def test_a_mark(folder: Path) -> None:
     ("words", "message"),
     [
         (["tcp", "1.2.3.4", "5.6.7.8:80"], "'1.2.3.4': expected ADDRESS:PORT"),
-        (["tcp", "1.2.3.4:5"], "expected a capture, or PROTOCOL SOURCE DESTINATION"),
+        (["tcp", "1.2.3.4:5"], "expected a capture, PROTOCOL SOURCE DESTINATION, or a REASON"),
         (["{}/in.pcap"], "Say --packet NUMBER, counted from 1"),
         (["{}/in.pcap", "-n", "9"], "has 4 packets: there is no packet 9"),
         (["{}/none.pcap", "-n", "1"], "can't be read: No such file"),
@@ -142,3 +143,15 @@ def test_the_help_shows_its_examples_as_they_are_written() -> None:
     text = CliRunner().invoke(explain, ["--help"]).output
     assert "\n  pyvs explain IN.pcap --packet 7 --rules FILE\n  pyvs explain tcp 198.51" in text
     assert "\\b" not in text
+
+
+@pytest.mark.parametrize("reason", list(Reason), ids=lambda reason: reason.name)
+def test_every_counted_reason_is_named(reason: Reason) -> None:
+    """Those too that no packet of a capture can show: of agents, of synchronisation."""
+    result = CliRunner().invoke(explain, [reason.name], catch_exceptions=False)
+    assert (result.exit_code, result.output) == (0, f"{reason.name}: {reason.sentence}\n")
+
+
+def test_a_word_that_is_no_reason_is_taken_for_a_capture(folder: Path) -> None:
+    assert "NO_SUCH_REASON" in run(folder, "NO_SUCH_REASON", "-n", "1").output
+    assert "Missing option" in CliRunner().invoke(explain, ["NO_SUCH_REASON"]).output
