@@ -108,10 +108,6 @@ def run(
     """
     log = Log(debug=debug)
     folder = None if no_state else Path(state_dir) if state_dir else default_folder()
-    if folder is None and not no_state:
-        log.info(
-            "rules are not kept: this network namespace has no name; --state-dir names a folder for them"
-        )
     try:
         options = Options(
             queue=queue,
@@ -133,6 +129,10 @@ def run(
             FileRules(load_rules(file), Path(file).read_text(errors="replace")) if file is not None else None
         )
         with Director(options, log, socket_file or socket_path()) as director:
+            if folder is None and not no_state:
+                log.info(
+                    "rules are not kept: this network namespace has no name; --state-dir names a folder for them"
+                )
             director.start(checked)
             director.run()
     except PyvsError as error:
