@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from pyvs.cli.demo import show
-from pyvs.lab import course, howto, needs, sandbox
+from pyvs.lab import contrast, course, howto, needs, sandbox
 from pyvs.lab.director import Director
 from pyvs.lab.errors import LabError
 from pyvs.lab.lab import Lab
@@ -70,10 +70,22 @@ def demo(
         rate=rate,
         scheduler=scheduler,
     )
-    status = in_sandbox(lambda: show(settings, plain=plain, picture=picture))
+    status = in_sandbox(lambda: show(settings, plain=plain, picture=picture) or _contrast(settings))
     if status in STOPPED:
         print(f"pyvs lab: ended by {STOPPED[status].name}; the lab is taken down.", file=sys.stderr)
     sys.exit(status)
+
+
+def _contrast(settings: course.Settings) -> int:
+    """The fast path beside the engine, after a whole demo; 1 if a request failed."""
+    if settings.methods != course.METHODS or 4 not in settings.families:
+        return 0
+    print("The same requests by NAT, with the fast path and without it:")
+    failed = 0
+    for line in contrast.run():
+        print(f"  {line}", flush=True)
+        failed += 0 if isinstance(line, str) else line.failed
+    return 1 if failed else 0
 
 
 @lab.command()

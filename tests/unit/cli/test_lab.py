@@ -5,7 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from pyvs.cli import lab
-from pyvs.lab import needs, sandbox
+from pyvs.lab import contrast, needs, sandbox
+from pyvs.lab.contrast import Cost
 from pyvs.lab.course import Settings
 from pyvs.lab.errors import LabError
 
@@ -19,6 +20,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, dict[str, Any
         return 0
 
     monkeypatch.setattr(lab, "show", show)
+    monkeypatch.setattr(contrast, "run", lambda: iter(()))
     monkeypatch.setattr(sandbox, "run", lambda work: work())
     monkeypatch.setattr(needs, "check_programs", lambda: None)
     monkeypatch.setattr(needs, "families", lambda wanted, default: tuple(wanted or default))
@@ -28,6 +30,26 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, dict[str, Any
 def test_all_rounds_are_the_default(shown: list[tuple[Settings, dict[str, Any]]]) -> None:
     assert CliRunner().invoke(lab.lab, ["demo"]).exit_code == 0
     assert shown == [(Settings(), {"plain": False, "picture": None})]
+
+
+@pytest.mark.parametrize(("failed", "status"), [(0, 0), (1, 1)])
+def test_a_whole_demo_ends_with_the_fast_path_beside_the_engine(
+    shown: list[tuple[Settings, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch, failed: int, status: int
+) -> None:
+    rows = [
+        Cost("by the engine alone", 9, 0, 0.8, 2.5),
+        Cost("with the fast path", 9 - failed, failed, 0.2, 1.5),
+    ]
+    monkeypatch.setattr(contrast, "run", lambda: iter([*rows, "the fast path is off: no clang"]))
+    done = CliRunner().invoke(lab.lab, ["demo"])
+    assert done.exit_code == status
+    assert done.output.splitlines()[1:] == [
+        "  by the engine alone:  9 requests, 0 failed; 0.80 ms of the director's time each; median 2.5 ms",
+        f"  with the fast path:   {9 - failed} requests, {failed} failed; 0.20 ms of the director's time each; "
+        "median 1.5 ms",
+        "  the fast path is off: no clang",
+    ]
+    assert CliRunner().invoke(lab.lab, ["demo", "--method", "dr"]).output == ""
 
 
 def test_options_pick_rounds_and_load(shown: list[tuple[Settings, dict[str, Any]]]) -> None:
