@@ -13,6 +13,7 @@ from pyvs.cli.rules import load_rules
 from pyvs.core.apps.ftp import Ftp
 from pyvs.core.apps.registry import ports_of
 from pyvs.core.errors import PyvsError
+from pyvs.core.namespace import CONN_TAB_BITS
 from pyvs.daemon.director import OWN_MARK, QUEUE, Director, Options
 from pyvs.daemon.fast import CHOICES, Choice
 from pyvs.daemon.log import Log
@@ -86,6 +87,13 @@ FAILED: Final = 2
     metavar="PORTS",
     help="Service ports at which the FTP helper looks, with commas; 'none' to go without it.",
 )
+@click.option(
+    "--conn-tab-bits",
+    type=click.IntRange(8, 20),
+    default=CONN_TAB_BITS,
+    show_default=True,
+    help="The size that listings say, as a power of two; the table grows as it must.",
+)
 @click.option("--debug", is_flag=True, help="Log more.")
 def run(
     rules: str | None,
@@ -100,6 +108,7 @@ def run(
     queue: int,
     mark: str,
     ftp_ports: str,
+    conn_tab_bits: int,
     debug: bool,
 ) -> None:
     """Run the director here, on this network namespace's real interfaces, until Ctrl-C or SIGTERM.
@@ -115,6 +124,7 @@ def run(
             bypass=bypass,
             fail_open=fail_open,
             ftp_ports=() if ftp_ports == "none" else ports_of(ftp_ports),
+            conn_tab_bits=conn_tab_bits,
             fast=fast,
             fast_new=fast_new == "on",
             keep_fast=keep_fast,

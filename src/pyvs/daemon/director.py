@@ -17,6 +17,7 @@ from pyvs import plugins
 from pyvs.core.apps.ftp import Ftp
 from pyvs.core.engine import Engine
 from pyvs.core.errors import PyvsError
+from pyvs.core.namespace import CONN_TAB_BITS
 from pyvs.daemon import fast_account
 from pyvs.daemon.agents import Agents
 from pyvs.daemon.chain_updates import ChainUpdates
@@ -62,6 +63,8 @@ class Options:
     queue_length: int = 4096
     ftp_ports: tuple[int, ...] = Ftp.ports
     """Where the FTP helper looks; none: there is no helper."""
+    conn_tab_bits: int = CONN_TAB_BITS
+    """How large listings say that the connection table is: 2 to the power of this."""
     fast: Choice = "off"
     """The fast path: by tc where it can be had, by tc, by XDP, or none."""
     fast_new: bool = False
@@ -111,7 +114,12 @@ class Director:
         rtnetlink = Rtnetlink()
         stack.callback(rtnetlink.close)
         self.environment = LiveEnvironment(rtnetlink, clock)
-        self.engine = Engine(self.environment, schedulers=plugins.schedulers(), now=clock())
+        self.engine = Engine(
+            self.environment,
+            schedulers=plugins.schedulers(),
+            conn_tab_bits=options.conn_tab_bits,
+            now=clock(),
+        )
         if options.ftp_ports:
             self.engine.ns.apps.register(Ftp(), options.ftp_ports)
         for app in plugins.apps().values():

@@ -61,10 +61,18 @@ def test_all_options(director: type[FakeDirector], tmp_path: Path) -> None:
     done = CliRunner().invoke(
         run,
         ["--rules", str(file), "--no-state", "--fast", "off", "--bypass", "--fail-open", "--socket", "/s",
-         "--queue", "9", "--mark", "0x80", "--ftp-ports", "21,2121", "--debug"],
+         "--queue", "9", "--mark", "0x80", "--ftp-ports", "21,2121", "--conn-tab-bits", "15", "--debug"],
     )  # fmt: skip
     assert done.exit_code == 0
-    chosen = Options(queue=9, own_mark=0x80, bypass=True, fail_open=True, ftp_ports=(21, 2121), debug=True)
+    chosen = Options(
+        queue=9,
+        own_mark=0x80,
+        bypass=True,
+        fail_open=True,
+        ftp_ports=(21, 2121),
+        conn_tab_bits=15,
+        debug=True,
+    )
     assert director.made == [(chosen, "/s")]
     assert len(director.started[0].rules.services) == 1
 
