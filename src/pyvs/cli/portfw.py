@@ -13,6 +13,8 @@ from pyvs.core.flags import Proto
 from pyvs.core.masquerade.portfw import ANY, DEFAULT_PREF, PORT_MAX, Command, Rule
 from pyvs.core.masquerade.requests import ForwardingRequest
 
+COMMAND: Final = "pyvs.portfw.command"
+"""Under this name click keeps which command was given."""
 HEADING: Final = "prot localaddr            rediraddr               lport    rport  pcnt  pref"
 
 
@@ -38,12 +40,43 @@ class Port(click.ParamType):  # type: ignore[type-arg]
 End = tuple[IPv4Address, int]
 
 
+def _one_command(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    """Of -a, -e, -d, -f, -l there may be one."""
+    if given:
+        other = context.meta.setdefault(COMMAND, parameter)
+        if other is not parameter:
+            raise click.UsageError(f"{other.opts[0]} and {parameter.opts[0]} can't be given together")
+
+
 @click.command()
-@click.option("-a", "command", flag_value="add", help="Add a rule; one that is there gets the preference.")
-@click.option("-e", "command", flag_value="edit", help="Give the rules that match another preference.")
-@click.option("-d", "command", flag_value="delete", help="Delete the rules that match.")
-@click.option("-f", "command", flag_value="flush", help="Delete all rules.")
-@click.option("-l", "command", flag_value="list", help="List the rules.")
+@click.option(
+    "-a",
+    "add",
+    is_flag=True,
+    callback=_one_command,
+    expose_value=False,
+    help="Add a rule; one that is there gets the preference.",
+)
+@click.option(
+    "-e",
+    "edit",
+    is_flag=True,
+    callback=_one_command,
+    expose_value=False,
+    help="Give the rules that match another preference.",
+)
+@click.option(
+    "-d",
+    "delete",
+    is_flag=True,
+    callback=_one_command,
+    expose_value=False,
+    help="Delete the rules that match.",
+)
+@click.option(
+    "-f", "flush", is_flag=True, callback=_one_command, expose_value=False, help="Delete all rules."
+)
+@click.option("-l", "list", is_flag=True, callback=_one_command, expose_value=False, help="List the rules.")
 @click.option("-P", "protocol", type=click.Choice(["tcp", "udp"]), help="The protocol.")
 @click.option(
     "-L", "local", type=(Address(), Port()), metavar="LADDR LPORT", help="The director's address and port."
@@ -59,8 +92,9 @@ End = tuple[IPv4Address, int]
     help=f"Connections in a row; {DEFAULT_PREF} unless given.",
 )
 @click.option("-n", "numeric", is_flag=True, help="Show ports as numbers.")
+@click.pass_context
 def portfw(
-    command: str | None,
+    context: click.Context,
     protocol: str | None,
     local: End | None,
     remote: End | None,
@@ -71,8 +105,10 @@ def portfw(
 
     Several rules for one port share its connections by their preferences.
     """
-    if command is None:
+    chosen = context.meta.get(COMMAND)
+    if chosen is None:
         raise click.UsageError("one of -a, -e, -d, -f, -l is needed")
+    command = str(chosen.name)
     if command == "list":
         asking(
             lambda client: click.echo(listing(client.proc("ip_portfw"), numeric=numeric), nl=False),

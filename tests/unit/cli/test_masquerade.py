@@ -107,6 +107,8 @@ def test_agents() -> None:
         ("masquerade add 2001:db8::/64", "write an IPv4 network like 10.1.0.0/24"),
         ("masquerade add 10.1.0.0/24 --address x", "'x' is no IPv4 address; write one like 192.0.2.1"),
         ("portfw", "one of -a, -e, -d, -f, -l is needed"),
+        ("portfw -a -d -P tcp -L 192.0.2.1 80 -R 10.1.0.11 80", "-a and -d can't be given together"),
+        ("portfw -l -f", "-l and -f can't be given together"),
         ("portfw -a -P tcp", "with -a, -P PROTO and -L LADDR LPORT are needed"),
         ("portfw -a -P tcp -L 192.0.2.1 80", "with -a, -R RADDR RPORT is needed"),
         ("portfw -e -P tcp -L 192.0.2.1 80", "with -e, -p PREF is needed"),

@@ -47,7 +47,8 @@ class Rule:
 
     def __str__(self) -> str:
         name = "TCP" if self.protocol == Proto.TCP else "UDP"
-        return f"{name} {IPv4Address(self.laddr)}:{self.lport} > {IPv4Address(self.raddr)}:{self.rport}"
+        local = f"{name} {IPv4Address(self.laddr)}:{self.lport}"
+        return local if self.raddr == ANY else f"{local} > {IPv4Address(self.raddr)}:{self.rport}"
 
 
 class PortForwarding:

@@ -53,6 +53,7 @@ class TestRow1DeleteEntry:
         with pytest.raises(ControlError) as refused:
             rules.delete(TCP, LOCAL, 81, ANY, 0)
         assert refused.value.errno == Errno.ESRCH
+        assert str(refused.value).endswith(":81")
         assert len(rules) == 5
 
 
