@@ -1,0 +1,186 @@
+"""Each thing that stands against the fast path, and that nothing else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from pyvs.core.connections.connection import Connection, Sequence
+from pyvs.core.control.specs import DaemonSpec, DestKey, DestSpec, ServiceSpec
+from pyvs.core.engine import Engine
+from pyvs.core.flags import ConnFlag, Family, Forward, Proto, SyncState
+from pyvs.core.policy.policy import Terms
+from pyvs.core.services.destination import Destination
+from pyvs.fastpath import refusal
+from pyvs.testing.environment import FixedEnvironment
+from pyvs.testing.shared import CLIENT, KEY, SERVERS, VIP, packed
+
+
+@pytest.fixture
+def engine() -> Engine:
+    engine = Engine(FixedEnvironment([packed(VIP), packed("10.1.0.1")]))
+    engine.control.new_service(ServiceSpec(KEY, "rr"), 0.0)
+    return engine
+
+
+def added(engine: Engine, addr: bytes = SERVERS[0], forward: int = Forward.MASQ) -> Destination:
+    engine.control.new_dest(KEY, DestSpec(DestKey(addr, 80), forward=forward), 0.0)
+    return next(iter(engine.ns.services)).destinations[0]
+
+
+# ---- a director ------------------------------------------------------------------
+
+
+def test_nothing_stands_against_a_plain_director(engine: Engine) -> None:
+    assert refusal.of_director(engine.ns) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "why"), [(SyncState.MASTER, "the master looks"), (SyncState.BACKUP, "the backup takes")]
+)
+def test_synchronisation(engine: Engine, state: SyncState, why: str) -> None:
+    engine.control.new_daemon(DaemonSpec(state, "eth0", 1), 0.0)
+    assert why in (refusal.of_director(engine.ns) or "")
+    engine.control.del_daemon(state, 0.0)
+    assert refusal.of_director(engine.ns) is None
+
+
+def test_conntrack(engine: Engine) -> None:
+    engine.control.sysctl_write("conntrack", "1", 0.0)
+    assert refusal.of_director(engine.ns) == "sysctl conntrack is 1: netfilter is to see each packet"
+
+
+@pytest.mark.parametrize(
+    ("reroute", "policy", "refused"), [("1", True, False), ("0", False, False), ("0", True, True)]
+)
+def test_replies_that_go_by_rules(engine: Engine, reroute: str, policy: bool, refused: bool) -> None:
+    engine.ns.environment.policy_routing = policy  # type: ignore[attr-defined]
+    engine.control.sysctl_write("snat_reroute", reroute, 0.0)
+    why = refusal.of_director(engine.ns)
+    assert (why is not None) == refused
+    if why is not None:
+        assert "snat_reroute is 0" in why
+
+
+def test_a_persistence_engine_that_waits_for_servers(engine: Engine) -> None:
+    engine.ns.services.conn_out_services = 1
+    assert "persistence engine" in (refusal.of_director(engine.ns) or "")
+
+
+# ---- a destination ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("forward", "refused"),
+    [
+        (Forward.MASQ, False),
+        (Forward.DROUTE, False),
+        (Forward.TUNNEL, False),
+        (Forward.LOCALNODE, True),
+        (Forward.BYPASS, True),
+    ],
+)
+def test_forwarding_methods(engine: Engine, forward: Forward, refused: bool) -> None:
+    dest = added(engine)
+    dest.conn_flags = int(forward)
+    expected = "its packets stay on this host" if refused else None
+    assert refusal.of_destination(engine.ns, dest) == expected
+
+
+def test_a_server_that_drains(engine: Engine) -> None:
+    dest = added(engine)
+    service = next(iter(engine.ns.services))
+    drain = engine.ns.drains.start(service, dest, None)
+    assert refusal.of_destination(engine.ns, dest) == "it drains"
+    engine.ns.drains.cancel(drain)
+    assert refusal.of_destination(engine.ns, dest) is None
+
+
+def test_terms_of_its_own(engine: Engine) -> None:
+    dest = added(engine)
+    dest.terms = Terms({}, resets=False, watched=False, udp_leaves=False)
+    assert "timeouts or ends of its own" in (refusal.of_destination(engine.ns, dest) or "")
+
+
+def test_this_host_as_a_server(engine: Engine) -> None:
+    dest = added(engine, packed("10.1.0.1"))
+    assert refusal.of_destination(engine.ns, dest) == "it is this host"
+
+
+def test_a_server_of_another_family(engine: Engine) -> None:
+    engine.control.new_dest(
+        KEY, DestSpec(DestKey(packed("2001:db8::9"), 80, Family.INET6), forward=Forward.TUNNEL), 0.0
+    )
+    dest = next(iter(engine.ns.services)).destinations[0]
+    assert refusal.of_destination(engine.ns, dest) == "it is of another address family than its service"
+
+
+def test_a_service_by_mark_has_no_address_to_compare(engine: Engine) -> None:
+    key = replace(KEY, protocol=0, addr=b"", port=0, fwmark=7)
+    engine.control.new_service(ServiceSpec(key, "rr"), 0.0)
+    engine.control.new_dest(key, DestSpec(DestKey(SERVERS[0], 0)), 0.0)
+    (dest,) = next(service for service in engine.ns.services if service.fwmark).destinations
+    assert refusal.of_destination(engine.ns, dest) is None
+
+
+# ---- a connection ----------------------------------------------------------------
+
+
+def connection(**changed: Any) -> Connection:
+    ends: dict[str, Any] = {
+        "af": Family.INET, "protocol": Proto.TCP, "caddr": packed(CLIENT), "cport": 40000, "vaddr": packed(VIP),
+        "vport": 80, "daf": Family.INET, "daddr": SERVERS[0], "dport": 80, "flags": 0,
+    }  # fmt: skip
+    return Connection(**{**ends, **changed})
+
+
+@pytest.mark.parametrize("protocol", [Proto.TCP, Proto.UDP])
+@pytest.mark.parametrize("flags", [0, int(Forward.TUNNEL), int(ConnFlag.INACTIVE | ConnFlag.HASHED)])
+def test_nothing_stands_against_a_plain_connection(engine: Engine, protocol: int, flags: int) -> None:
+    assert refusal.of_connection(engine.ns, connection(protocol=protocol, flags=flags)) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"protocol": Proto.SCTP}, refusal.PROTOCOL),
+        ({"flags": int(ConnFlag.TEMPLATE)}, refusal.FLAGS),
+        ({"flags": int(ConnFlag.ONE_PACKET)}, refusal.FLAGS),
+        ({"flags": int(ConnFlag.NO_CPORT)}, refusal.FLAGS),
+        ({"flags": int(ConnFlag.NFCT)}, refusal.FLAGS),
+        (
+            {"daf": Family.INET6, "daddr": packed("2001:db8::9")},
+            "its server is of another address family",
+        ),
+        ({"caddr": packed("10.1.0.1")}, refusal.LOCAL_CLIENT),
+    ],
+)
+def test_what_a_connection_is(engine: Engine, changed: dict[str, Any], why: str) -> None:
+    assert refusal.of_connection(engine.ns, connection(**changed)) == why
+
+
+def template(pe: object = None) -> Connection:
+    made = connection(flags=int(ConnFlag.TEMPLATE), cport=0)
+    made.pe = cast("Any", pe)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("give", "refused"),
+    [
+        (lambda conn: setattr(conn, "app", object()), True),
+        (lambda conn: setattr(conn, "n_control", 1), True),
+        (lambda conn: setattr(conn, "watch", object()), True),
+        (lambda conn: setattr(conn, "in_seq", Sequence()), True),
+        (lambda conn: setattr(conn, "control", connection(cport=1)), True),
+        (lambda conn: setattr(conn, "control", template(object())), True),
+        (lambda conn: setattr(conn, "control", template()), False),
+    ],
+)
+def test_what_belongs_to_it(engine: Engine, give: Callable[[Connection], None], refused: bool) -> None:
+    conn = connection()
+    give(conn)
+    assert refusal.of_connection(engine.ns, conn) == (refusal.HELPER if refused else None)
