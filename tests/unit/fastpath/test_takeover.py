@@ -1,0 +1,80 @@
+"""Destinations that another daemon left are named as this one names its own."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.fastpath.memory import MemoryChanges, MemoryFast, in_memory
+
+from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
+from pyvs.core.flags import Family, Forward, Proto
+from pyvs.fastpath.layout import OWNER
+from pyvs.fastpath.mirror import identity
+from pyvs.fastpath.takeover import left_behind
+from pyvs.testing.shared import VIP, packed
+
+SIX = packed("2001:db8::100")
+
+
+@pytest.mark.parametrize(
+    ("key", "servers"),
+    [
+        (ServiceKey(Family.INET, Proto.TCP, packed(VIP), 80), [("10.1.0.11", 8080), ("10.1.0.12", 80)]),
+        (ServiceKey(Family.INET6, Proto.UDP, SIX, 53), [("2001:db8:1::1", 53)]),
+        (ServiceKey(Family.INET, fwmark=7), [("10.1.0.11", 0), ("10.1.0.12", 443)]),
+        (ServiceKey(Family.INET6, fwmark=7), [("2001:db8:1::1", 0)]),
+    ],
+)
+def test_what_a_mirror_wrote_is_found(key: ServiceKey, servers: list[tuple[str, int]]) -> None:
+    before, fast, changes = in_memory()
+    netmask = 128 if key.af == Family.INET6 else 0xFFFFFFFF
+    before.engine.control.new_service(ServiceSpec(key, "rr", netmask=netmask), 0.0)
+    for addr, port in servers:
+        dest = DestSpec(DestKey(packed(addr), port), forward=Forward.MASQ)
+        before.engine.control.new_dest(key, dest, 0.0)
+    before.mirror.renew()
+    assert len(before.mirror.places) == len(servers)
+    assert left_behind(changes, fast.dests) == {
+        identity(place.service, dest): place.number for dest, place in before.mirror.places.items()
+    }
+
+
+def test_a_server_of_another_family_than_its_service() -> None:
+    before, fast, changes = in_memory()
+    key = ServiceKey(Family.INET, Proto.TCP, packed(VIP), 80)
+    before.engine.control.new_service(ServiceSpec(key, "rr"), 0.0)
+    dest = DestSpec(DestKey(SIX, 80, Family.INET6), forward=Forward.TUNNEL)
+    before.engine.control.new_dest(key, dest, 0.0)
+    before.mirror.renew()
+    assert left_behind(changes, fast.dests) == {
+        (Family.INET, 0, Proto.TCP, packed(VIP), 80, Family.INET6, SIX, 80): 0
+    }
+
+
+def test_nobodys_are_left_out_and_numbers_are_places() -> None:
+    fast = MemoryFast()
+    changes = MemoryChanges(fast)
+    assert left_behind(changes, fast.dests) == {}
+    changes.make(5, wanted={"af": int(Family.INET), "addr": packed("10.1.0.11"), "port": b"\0\x50"})
+    assert left_behind(changes, fast.dests) == {}
+    changes.owners.set(
+        5, OWNER.pack(vaddr=packed(VIP), vport=b"\0\x50", protocol=Proto.TCP, af=int(Family.INET))
+    )
+    name = (Family.INET, 0, Proto.TCP, packed(VIP), 80, Family.INET, packed("10.1.0.11"), 80)
+    assert left_behind(changes, fast.dests) == {name: 5}
+
+
+def test_the_next_daemon_gives_the_same_numbers_and_counts() -> None:
+    before, fast, changes = in_memory()
+    before.service()
+    number = before.mirror.places[before.dest(1)].number
+    fast.count(number, active=3, inactive=1, conns=9, inpkts=40)
+    after, _, _ = in_memory()
+    after.mirror.fast, after.mirror.changes = fast, changes
+    after.mirror.waiting = left_behind(changes, fast.dests)
+    after.service()
+    assert after.mirror.waiting == {}
+    assert after.mirror.places[after.dest(1)].number == number
+    dest = after.dest(1)
+    assert (dest.activeconns, dest.inactconns, dest.refcnt) == (3, 1, 4)
+    assert (dest.stats.conns, dest.stats.inpkts) == (9, 40)
+    assert after.engine.ns.stats.inpkts == 40
