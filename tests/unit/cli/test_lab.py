@@ -45,8 +45,10 @@ def test_a_whole_demo_ends_with_the_fast_path_beside_the_engine(
     assert done.exit_code == status
     assert done.output.splitlines()[1:] == [
         "  by the engine alone:  9 requests, 0 failed; 0.80 ms of the director's time each; median 2.5 ms",
-        f"  with the fast path:   {9 - failed} requests, {failed} failed; 0.20 ms of the director's time each; "
-        "median 1.5 ms",
+        (
+            f"  with the fast path:   {9 - failed} requests, {failed} failed; 0.20 ms of the director's time each; "
+            "median 1.5 ms"
+        ),
         "  the fast path is off: no clang",
     ]
     assert CliRunner().invoke(lab.lab, ["demo", "--method", "dr"]).output == ""
