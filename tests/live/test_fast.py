@@ -9,8 +9,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from tests.live.fast_clients import KeptAlive, bpf_file_system, fast_account
 
+from pyvs.fastpath import pins
 from pyvs.lab import course, wait
-from pyvs.lab.director import Director
+from pyvs.lab.director import Director, program
+from pyvs.lab.errors import LabError
 from pyvs.lab.howto import PLANS, ipvsadm_lines, topology
 from pyvs.lab.lab import Lab
 from pyvs.lab.load import Load, Target
@@ -121,3 +123,41 @@ def test_replies_take_the_way_of_their_virtual_address(bpffs: Path, tmp_path: Pa
             director.client.sysctl_write("snat_reroute", "0")
             assert fast_account(director)["state"].startswith("resting")
             alive.close()
+
+
+def test_what_is_kept_goes_on_until_it_is_detached(bpffs: Path, tmp_path: Path) -> None:
+    options = ["--fast", "tc", "--keep-fast", "--rules", str(rule_file(tmp_path, "nat", 4))]
+    with Lab(topology("nat", (4,))) as lab:
+        course.start_servers(lab, "nat", (4,))
+        with Director(lab, options) as director:
+            alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, 6)
+            alive.ask_all()
+            wait.until(lambda: _maps_own(director) == 6, "not all connections went to the maps", 5)
+        alive.ask_all()
+        assert alive.failed == {}
+        with pytest.raises(LabError, match="go on serving its connections"):
+            lab.run("director", [program("pyvs"), "fast"])
+        with Director(lab, options) as director:
+            assert "6 connections of the director before are taken over" in director.log_file.read_text()
+            alive.ask_all()
+            assert alive.failed == {}
+            with pytest.raises(LabError, match="a director runs here"):
+                lab.run("director", [program("pyvs"), "detach"])
+        assert "off 2 devices" in lab.run("director", [program("pyvs"), "detach"])
+        assert not list(bpffs.glob("pyvs/*"))
+        for opened in alive.sockets:
+            opened.settimeout(1)
+        alive.ask_all()
+        assert alive.failed.total() == 6
+        alive.close()
+
+
+def test_maps_of_another_layout_are_refused_in_a_sentence(bpffs: Path, tmp_path: Path) -> None:
+    with Lab(topology("nat", (4,))) as lab:
+        course.start_servers(lab, "nat", (4,))
+        (lab["director"].call(pins.home) / "layout-0-older").mkdir(parents=True)
+        with Director(lab, ["--rules", str(rule_file(tmp_path, "nat", 4))]) as director:
+            said = director.log_file.read_text()
+            assert "the fast path is off, the engine serves alone" in said
+            assert "layout-0-older" in said
+            assert load(lab, 4, 6).tally.failed == {}
