@@ -89,7 +89,10 @@ class Engine:
                 return accept(Reason.NO_SERVICES)
             if header.fragment:
                 if _is_transport(ns, header.protocol):
+                    before = ns.reassembly.given_up
                     whole = ns.reassembly.add(packet, header, now=ns.now)
+                    if ns.reassembly.given_up > before:
+                        ns.reasons[Reason.FRAGMENTS_FULL] += 1
                     if whole is None:
                         return stolen(Reason.FRAGMENT_QUEUED)
                     packet.become(whole)

@@ -30,7 +30,7 @@ class Reason(Enum):
     BAD_EXTENSIONS = "the chain of IPv6 extension headers is broken"
     BAD_CHECKSUM = "a checksum that had to be checked is wrong"
     BAD_FRAGMENT = "overlapping or impossible fragments"
-    FRAGMENTS_FULL = "too many unfinished packets wait for fragments"
+    FRAGMENTS_FULL = "too many unfinished packets waited for fragments; the oldest was given up"
 
     # Dropped.
     SERVER_GONE = "the connection's server was removed"
@@ -43,18 +43,15 @@ class Reason(Enum):
     TOO_BIG = "larger than the path to the server, and not to be fragmented"
     NO_ROUTE = "no route to the server"
     NOT_LOOPBACK = "a loopback server can't be reached from outside by NAT"
-    WRONG_FAMILY = "this forwarding method can't cross address families"
     UNKNOWN_SERVER_PACKET = "from a server of ours but of no connection; it was told port unreachable"
     RESET = "the connection was reset, at its server's deadline or its time's end: both ends are told by RST"
     NO_MEMORY = "the connection table is at its limit"
     PERSISTENCE_ENGINE = "the persistence engine found no name in the packet"
     HELPER = "the protocol's helper refused it"
-    SCHEDULER_NONE = "the service has no scheduler"
 
     # Taken over.
     FRAGMENT_QUEUED = "a fragment, kept until its packet is whole"
     FORWARDED = "sent to the server"
-    ICMP_FORWARDED = "an ICMP error, sent on to whom it concerns"
     TUNNEL_ICMP = "an ICMP error about our tunnel, answered or noted"
     REPLY = "a reply, rewritten to come from the virtual service"
     REPLY_SEEN = "a reply that needs no rewriting"

@@ -32,6 +32,10 @@ def _shards() -> Shards:
     return [{} for _ in range(SHARDS)]
 
 
+MOST: Final = 1 << 22
+"""Connections and templates that there may be, some 2.5 GB; who would begin one more is refused."""
+
+
 class ConnectionTable:
     """All connections and templates of a namespace."""
 
@@ -44,8 +48,17 @@ class ConnectionTable:
         """By protocol and the engine's name, masked client, virtual address and port: see `template`."""
         self.count = 0
         """Connections and templates. Kernel: `conn_count`."""
+        self.most = MOST
         self.no_cport = 0
         """Connections whose client port is not known yet. Kernel: `ip_vs_conn_no_cport_cnt`."""
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing may begin: what hostile packets and messages can make us keep has an end.
+
+        Differs: connections and templates end at four million; those of Linux 6.1 where its memory does.
+        """
+        return self.count >= self.most
 
     # ---- finding -----------------------------------------------------------
 

@@ -64,6 +64,8 @@ class Reassembly:
         self._most = most
         self._timeout = timeout
         self._waiting: dict[tuple[bytes, bytes, int, int], _Unfinished] = {}
+        self.given_up = 0
+        """Unfinished packets that had to make room."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -87,6 +89,7 @@ class Reassembly:
         if waiting is None:
             if len(self._waiting) >= self._most:
                 del self._waiting[next(iter(self._waiting))]
+                self.given_up += 1
             waiting = self._waiting[key] = _Unfinished(now + self._timeout)
         whole = self._take(waiting, packet, header, body)
         if whole is not None:

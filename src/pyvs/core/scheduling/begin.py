@@ -46,6 +46,8 @@ def begin(ns: Namespace, packet: Packet, header: Header, protocol: Protocol) -> 
         ns.tell("service", str(service))
     if todrop(ns):
         return drop(Reason.DROP_PACKET)
+    if ns.connections.full:
+        return drop(Reason.NO_MEMORY)
     found = schedule(ns, service, packet, header, protocol, (sport, dport))
     if found is None:
         return leave(ns, service, packet, header, (sport, dport))

@@ -9,6 +9,7 @@ from pyvs.core.flags import ConnFlag, Proto, ServiceFlag
 from pyvs.core.namespace import Namespace
 from pyvs.core.packet.header import Header
 from pyvs.core.packet.packet import Packet
+from pyvs.core.reasons import Reason
 from pyvs.core.scheduling.persist import check_template, masked
 from pyvs.core.services.destination import Destination
 from pyvs.core.services.service import Service
@@ -21,6 +22,9 @@ def begin_from_server(
 
     Of a persistent service it gets a template with the call's name, if the packet has one; else nothing begins.
     """
+    if ns.connections.full:
+        ns.reasons[Reason.NO_MEMORY] += 1
+        return None
     dport, cport = ns.protocols[header.protocol].ports(packet.data, header)
     caddr, daddr, vaddr, vport = header.dst, header.src, service.addr, service.port
     template = None

@@ -92,6 +92,8 @@ class Backup:
             expire_now(ns, conn)
             conn = None
         if conn is None:
+            if ns.connections.full:
+                return Reason.NO_MEMORY
             conn = self._new(entry, flags, pe)
         else:
             _update_flags(conn, flags)

@@ -61,6 +61,8 @@ class Ftp(App):
         if found is None:
             return 0
         awaited = _await_client(ns, conn, packet, found)
+        if awaited is None:
+            return None
         if conn.app_data == Mode.PASV:
             text = b",".join(b"%d" % byte for byte in awaited.vaddr + awaited.vport.to_bytes(2, "big"))
         else:
@@ -88,16 +90,24 @@ class Ftp(App):
             found = extended(data, b"EPRT", b" ", conn.af)
         if found is None:
             return 0
+        awaited = _await_server(ns, conn, packet, found)
+        if awaited is None:
+            return None
         conn.app_data = Mode.ACTIVE
-        _listen(ns, _await_server(ns, conn, packet, found))
+        _listen(ns, awaited)
         return 0
 
 
-def _await_client(ns: Namespace, conn: Connection, packet: Packet, server: Endpoint) -> Connection:
-    """The client's connection to come, from a port that is not known yet; found again if the server repeats."""
+def _await_client(ns: Namespace, conn: Connection, packet: Packet, server: Endpoint) -> Connection | None:
+    """The client's connection to come, from a port that is not known yet; found again if the server repeats.
+
+    None: there are too many.
+    """
     key = server.addr + conn.caddr + server.port.to_bytes(2, "big") + bytes(2)
     awaited = ns.connections.find_out(conn.protocol, key)
     if awaited is None:
+        if ns.connections.full:
+            return None
         awaited = new_connection(
             ns,
             conn.af,
@@ -117,12 +127,14 @@ def _await_client(ns: Namespace, conn: Connection, packet: Packet, server: Endpo
     return awaited
 
 
-def _await_server(ns: Namespace, conn: Connection, packet: Packet, client: Endpoint) -> Connection:
-    """The server's connection to come, from its port before the control connection's."""
+def _await_server(ns: Namespace, conn: Connection, packet: Packet, client: Endpoint) -> Connection | None:
+    """The server's connection to come, from its port before the control connection's; None: there are too many."""
     vport, dport = conn.vport - 1 & 0xFFFF, conn.dport - 1 & 0xFFFF
     key = client.addr + conn.vaddr + client.port.to_bytes(2, "big") + vport.to_bytes(2, "big")
     awaited = ns.connections.find_in(conn.protocol, key)
     if awaited is None:
+        if ns.connections.full:
+            return None
         awaited = new_connection(
             ns,
             conn.af,
