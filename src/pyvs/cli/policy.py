@@ -27,7 +27,7 @@ from pyvs.core.errors import ControlError
 from pyvs.core.policy.policy import DEFAULT, AtExpiry, Policy
 from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.native_filter import read_time
-from pyvs.netlink.native_rows import read_policy
+from pyvs.netlink.native_rows import key_text, read_key, read_policy
 from pyvs.netlink.unix import UnixTransport, socket_path
 
 MARK: Final = "# pyvs: policy "
@@ -46,7 +46,7 @@ def policy_line(key: ServiceKey, policy: Policy) -> str:
     """The line of a rule file."""
     words = [MARK.rstrip(), service_words(key)]
     if policy.idle:
-        words.append(f"--idle {policy.idle:g}")
+        words.append(f"--idle {policy.idle:.6f}".rstrip("0").rstrip("."))
     if policy.at_expiry is not AtExpiry.SILENT:
         words.append(f"--at-expiry {policy.at_expiry.value}")
     if policy.udp_leaves:
@@ -96,7 +96,7 @@ def read_service_words(words: Sequence[str], names: Names) -> ServiceKey:
     try:
         asked = parse(["-D", *words], "ipvsadm", names)
         check(asked)
-        return service_key(asked)
+        return read_key(key_text(service_key(asked)))  # a mark's key too is as the director tells it
     except (BadOptionError, Stop):
         raise ValueError(
             f"{' '.join(words)!r} names no service; expected -t ADDRESS:PORT or -f MARK"
