@@ -19,14 +19,14 @@ from pyvs.netlink.native_filter import WORDS
 from pyvs.netlink.unix import UnixTransport, socket_path
 
 FAILED: Final = 1
-METHODS: Final = {
+METHODS: Final[dict[int, str]] = {
     Forward.MASQ: "nat",
     Forward.LOCALNODE: "local",
     Forward.TUNNEL: "tunnel",
     Forward.DROUTE: "direct",
     Forward.BYPASS: "bypass",
 }
-_NAMES: Final = {Proto.IP: "ip", Proto.TCP: "tcp", Proto.UDP: "udp", Proto.SCTP: "sctp"}
+_NAMES: Final[dict[int, str]] = {Proto.IP: "ip", Proto.TCP: "tcp", Proto.UDP: "udp", Proto.SCTP: "sctp"}
 FORMAT: Final = "{:<5} {:<28} {:<28} {:<28} {:<12} {:>7} {:>7}"
 
 
@@ -40,13 +40,11 @@ def record(view: ConnectionView) -> dict[str, Any]:
     """A connection as JSON has it."""
     return {
         **asdict(view),
-        "protocol": _NAMES.get(Proto(view.protocol), str(view.protocol)),
+        "protocol": _NAMES.get(view.protocol, str(view.protocol)),
         "caddr": str(ip_address(view.caddr)),
         "vaddr": str(ip_address(view.vaddr)),
         "daddr": str(ip_address(view.daddr)),
-        "method": METHODS.get(Forward(view.method), str(view.method))
-        if view.method in METHODS
-        else view.method,
+        "method": METHODS.get(view.method, str(view.method)),
     }
 
 
@@ -58,7 +56,7 @@ def _lines(views: Iterator[ConnectionView], as_json: bool) -> Iterator[str]:
             yield json.dumps(record(view), separators=(",", ":"))
             continue
         yield FORMAT.format(
-            _NAMES.get(Proto(view.protocol), str(view.protocol)),
+            _NAMES.get(view.protocol, str(view.protocol)),
             place(view.caddr, view.cport),
             place(view.vaddr, view.vport) if not view.template or view.protocol else f"fwm {view.fwmark}",
             place(view.daddr, view.dport),
