@@ -41,11 +41,6 @@ def cancel(ns: Namespace, key: DrainKey) -> list[DrainView]:
     return views
 
 
-def restore(ns: Namespace, service: ServiceKey, dest: DestKey, seconds: float | None) -> None:
-    """The same for one server, whose weight is the one to be remembered. Raises ControlError(ESRCH)."""
-    start(ns, DrainKey(dest.addr, dest.port, service), seconds)
-
-
 def view(ns: Namespace, drain: Drain) -> DrainView:
     """How far a server is."""
     service, destination = drain.service, drain.destination
