@@ -1,0 +1,148 @@
+"""`pyvs policy`, and its lines in rule files."""
+
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import pytest
+from click.testing import Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyvs.cli.ipvsadm.names import WELL_KNOWN
+from pyvs.cli.policy import (
+    MARK,
+    policy_line,
+    read_policies,
+    read_policy_line,
+    read_service_words,
+    service_words,
+)
+from pyvs.cli.rules import RulesError, parse_rules
+from pyvs.core.control.specs import ServiceKey, ServiceSpec
+from pyvs.core.engine import Engine
+from pyvs.core.flags import Family, Proto
+from pyvs.core.policy.policy import DEFAULT, LONGEST, AtExpiry, Policy
+
+Pyvs = Callable[..., Result]
+VIP, VIP6 = ip_address("192.0.2.100").packed, ip_address("2001:db8::100").packed
+WEB = ServiceKey(Family.INET, Proto.TCP, VIP, 80)
+MARK6 = ServiceKey(Family.INET6, Proto.TCP, bytes(16), 0, 5)
+KEYS = {
+    "-t 192.0.2.100:80": WEB,
+    "-u [2001:db8::100]:53": ServiceKey(Family.INET6, Proto.UDP, VIP6, 53),
+    "--sctp-service 192.0.2.100:9": ServiceKey(Family.INET, Proto.SCTP, VIP, 9),
+    "-f 5": ServiceKey(Family.INET, Proto.TCP, bytes(4), 0, 5),
+    "-f 5 -6": MARK6,
+}
+POLICIES = st.builds(
+    Policy,
+    st.one_of(
+        st.just(0.0), st.integers(1, LONGEST).map(float), st.integers(10**6, LONGEST * 10**6).map(lambda n: n / 1e6)
+    ),
+    st.sampled_from(AtExpiry),
+    st.booleans(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", KEYS)
+def test_a_service_in_words(words: str) -> None:
+    assert service_words(KEYS[words]) == words
+    assert read_service_words(words.split(), WELL_KNOWN) == KEYS[words]
+
+
+@given(st.sampled_from(list(KEYS.values())), POLICIES)
+def test_a_line_says_all_of_a_policy(key: ServiceKey, policy: Policy) -> None:
+    line = policy_line(key, policy)
+    assert read_policy_line(line, WELL_KNOWN) == (key, policy)
+    assert parse_rules(line).lines == []  # a comment to ipvsadm
+
+
+def test_long_times_are_written_out() -> None:
+    assert policy_line(WEB, Policy(float(LONGEST))) == f"{MARK}-t 192.0.2.100:80 --idle 2678400"
+    assert policy_line(WEB, Policy(1234567.0)).endswith(" --idle 1234567")
+    assert policy_line(WEB, Policy(1.5, AtExpiry.RST)).endswith(" --idle 1.5 --at-expiry rst")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--idle 5s", "names no service"),
+        ("-t 192.0.2.100:99999", "names no service"),
+        ("-t 192.0.2.100:80 --idle", "--idle lacks its value"),
+        ("-t 192.0.2.100:80 --idle soon", "'soon' is no time"),
+        ("-t 192.0.2.100:80 --at-expiry loud", "--at-expiry loud: expected silent or rst"),
+        ("-t 192.0.2.100:80 --ideal 5s", "--ideal is unknown; expected -t ADDRESS:PORT"),
+    ],
+)
+def test_a_mistake_in_a_rule_file_is_told_with_its_place(line: str, said: str) -> None:
+    text = f"-A -t 192.0.2.100:80\n\n  {MARK}{line}\n"
+    with pytest.raises(RulesError, match=r"^web\.rules:3: ") as mistake:
+        read_policies(text, "web.rules", WELL_KNOWN)
+    assert said in str(mistake.value)
+
+
+def test_other_comments_are_nobodys() -> None:
+    assert read_policies("# a policy -t 192.0.2.100:80\n#pyvs: policy x\n", "rules", WELL_KNOWN) == []
+    text = f"{MARK}-f 5 -6 --udp-leaves\n# and\n{MARK}-t 192.0.2.100:http --idle 2h\n"
+    assert read_policies(text, "rules", WELL_KNOWN) == [
+        (MARK6, Policy(udp_leaves=True)),
+        (WEB, Policy(7200.0)),
+    ]
+
+
+# ---- the command -----------------------------------------------------------
+
+
+@pytest.fixture
+def served(engine: Engine) -> Engine:
+    for key in KEYS.values():
+        netmask = 128 if key.af == Family.INET6 else 0xFFFFFFFF
+        engine.control.new_service(ServiceSpec(key, "rr", netmask=netmask), 1.0)
+    return engine
+
+
+@pytest.mark.parametrize("words", KEYS)
+def test_every_kind_of_service_can_have_one(pyvs: Pyvs, served: Engine, words: str) -> None:
+    result = pyvs(f"policy {words} --idle 20d --at-expiry rst")
+    assert (result.exit_code, result.output) == (0, "")
+    assert served.control.get_policy(KEYS[words]) == Policy(1728000.0, AtExpiry.RST)
+    assert [key for key in KEYS.values() if served.control.get_policy(key) != DEFAULT] == [KEYS[words]]
+    line = f"{MARK}{words} --idle 1728000 --at-expiry rst\n"
+    assert pyvs("policy").stdout == line
+    assert pyvs(f"policy {words}").stdout == line
+
+
+def test_what_is_not_named_stays(pyvs: Pyvs, served: Engine) -> None:
+    pyvs("policy -t 192.0.2.100:80 --idle 10m --udp-leaves")
+    pyvs("policy -t 192.0.2.100:80 --at-expiry rst")
+    assert served.control.get_policy(WEB) == Policy(600.0, AtExpiry.RST, True)
+    pyvs("policy -t 192.0.2.100:80 --udp-stays --idle 0")
+    assert served.control.get_policy(WEB) == Policy(0.0, AtExpiry.RST)
+    pyvs("policy -t 192.0.2.100:80 --default --idle 7s")
+    assert served.control.get_policy(WEB) == Policy(7.0)
+    pyvs("policy -t 192.0.2.100:80 --default")
+    assert served.control.get_policy(WEB) == DEFAULT
+    assert pyvs("policy").stdout == ""
+    assert pyvs("policy -t 192.0.2.100:80").stdout == f"{MARK}-t 192.0.2.100:80\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--idle 5s", "of which service?"),
+        ("--udp-stays", "of which service?"),
+        ("-t 192.0.2.100:80 -u 192.0.2.100:53 --idle 5s", "names no service"),
+        ("-t 192.0.2.100:81 --idle 5s", "there is no service"),
+        ("-t 192.0.2.100:81", "there is no service"),
+        ("-t 192.0.2.100:80 --idle soon", "is no time"),
+        ("-t 192.0.2.100:80 --idle 32d", "idle timeout of"),
+        ("-t 192.0.2.100:80 --idle 0.5", "idle timeout of"),
+    ],
+)
+def test_a_mistake_is_told_and_changes_nothing(pyvs: Pyvs, served: Engine, words: str, said: str) -> None:
+    served.control.set_policy(WEB, Policy(33.0), 1.0)
+    result = pyvs(f"policy {words}")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("pyvs policy: ")
+    assert said in result.stderr
+    assert served.control.get_policy(WEB) == Policy(33.0)
