@@ -1,0 +1,44 @@
+"""A fast path for each test, that reaches nothing of the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.daemon.fast.around import MAC, MAPS, Case, FakeLinks, FakeNeighbours
+from tests.unit.fastpath.memory import MemoryChanges, MemoryFast
+
+from pyvs.daemon import fast as room
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of pins; nothing of the kernel is reached."""
+    monkeypatch.setattr(room, "Links", FakeLinks)
+    monkeypatch.setattr(room, "Neighbours", FakeNeighbours)
+    kept: dict[int, MemoryChanges] = {}
+
+    def changes(loaded: Any, _: Path) -> MemoryChanges:
+        return kept.setdefault(id(loaded), MemoryChanges(MAPS[id(loaded)]))
+
+    monkeypatch.setattr(room, "Changes", changes)
+    monkeypatch.setattr(room, "ethernet_address", lambda name: MAC if name.startswith("eth") else None)
+    place = tmp_path / "cookie" / "layout"
+    (place / "links").mkdir(parents=True)
+    (place / "conns4").touch()
+    return place
+
+
+@pytest.fixture
+def maps() -> Iterator[MemoryFast]:
+    made = MemoryFast()
+    MAPS[id(made.object)] = made
+    yield made
+    MAPS.clear()
+
+
+@pytest.fixture
+def case(folder: Path, maps: MemoryFast) -> Case:
+    return Case(folder, maps)
