@@ -146,7 +146,7 @@ class MemoryFast(FastPath):
         self.counters = MemoryCounters(STATS)
         self.stats = cast("PerCpuArray", self.counters)
         self.settings: MemoryArray = MemoryArray(SETTINGS, 1)
-        self.slots = MemoryArray(Layout("number", Field("number", "u32")), 1024)
+        self.slots = MemoryArray(Layout("number", Field("number", "u32")), 1 << 13)
         self.services = Services(MemoryMap(SERVICE_KEY.size, SERVICE), self.slots)
         self.missed = MemoryCounters(Layout("count", Field("count", "u64")), len(Miss))
         self._misses = cast("PerCpuArray", self.missed)
