@@ -77,6 +77,14 @@ def test_several_messages_in_one_datagram(heard: Neighbours) -> None:
     assert not heard.read(message(FOUR, B, kind=OTHER))
 
 
+def test_the_next_message_begins_at_a_multiple_of_four(heard: Neighbours) -> None:
+    """A length that counts no filling bytes is as good."""
+    heard.read(message(SIX, A))
+    first = message(FOUR, A)
+    bare = pack("=I", len(first) - 2) + first[4:]
+    assert heard.read(bare + message(SIX, B))
+
+
 def test_so_many_are_known_and_no_more(heard: Neighbours, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "KNOWN_MOST", 3)
     for number in range(4):
