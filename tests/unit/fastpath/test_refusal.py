@@ -122,8 +122,10 @@ def test_a_service_by_mark_has_no_address_to_compare(engine: Engine) -> None:
     key = replace(KEY, protocol=0, addr=b"", port=0, fwmark=7)
     engine.control.new_service(ServiceSpec(key, "rr"), 0.0)
     engine.control.new_dest(key, DestSpec(DestKey(SERVERS[0], 0)), 0.0)
-    (dest,) = next(service for service in engine.ns.services if service.fwmark).destinations
-    assert refusal.of_destination(engine.ns, dest) is None
+    six = DestKey(packed("2001:db8::9"), 0, Family.INET6)
+    engine.control.new_dest(key, DestSpec(six, forward=Forward.TUNNEL), 0.0)
+    by_mark = next(service for service in engine.ns.services if service.fwmark)
+    assert [refusal.of_destination(engine.ns, dest) for dest in by_mark.destinations] == [None, None]
 
 
 # ---- a connection ----------------------------------------------------------------
