@@ -172,3 +172,16 @@ def test_a_service_that_is_gone_is_withdrawn(case: Case) -> None:
     case.renew()
     assert case.offered() == {}
     assert case.newcomers.offers == {}
+
+
+def test_a_service_that_comes_again_has_a_scheduler_of_its_own(case: Case) -> None:
+    case.shared.service()
+    case.renew()
+    old = scheduler(case)
+    case.shared.engine.control.del_service(KEY, case.shared.now)
+    case.shared.service()
+    case.renew()
+    assert scheduler(case) is not old
+    move(case, 1)
+    case.newcomers.carry_back()
+    assert (scheduler(case).standing(), old.standing()) == ((0,), (-1,))
