@@ -106,6 +106,8 @@ class SharedTable(ConnectionTable):
 
     def __iter__(self) -> Iterator[Connection]:
         """All connections and templates, those of the maps as views."""
+        for raw in list(self.controls):
+            self._look(raw)  # a template tells whether one of its connections was established
         yield from super().__iter__()
         yield from self.views()
 
@@ -324,16 +326,17 @@ class SharedTable(ConnectionTable):
                 self._audit = iter(list(self.controls))
                 return
             left -= 1
-            if raw not in self.controls:
-                continue
-            table = self.fast.conns4 if len(raw) == KEY4.size else self.fast.conns6
-            value = table.get(raw)
-            if value is None:
-                self._release(raw)
-            elif (
-                raw[-4] == Proto.TCP and table.values.unpack(value)["status"] & STATE == TcpState.ESTABLISHED
-            ):
-                self._assure(raw)
+            if raw in self.controls:
+                self._look(raw)
+
+    def _look(self, raw: bytes) -> None:
+        """Tell the template of a connection what has become of it."""
+        table = self.fast.conns4 if len(raw) == KEY4.size else self.fast.conns6
+        value = table.get(raw)
+        if value is None:
+            self._release(raw)
+        elif raw[-4] == Proto.TCP and table.values.unpack(value)["status"] & STATE not in _HALF_OPEN:
+            self._assure(raw)
 
     def _release(self, raw: bytes) -> None:
         self.controls.pop(raw).n_control -= 1
