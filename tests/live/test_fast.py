@@ -1,12 +1,9 @@
 """The fast path of a live director: real HTTP, listings that are one, connections that outlive their daemon."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from tests.live.fast_clients import KeptAlive, bpf_file_system, fast_account
 
 from pyvs.fastpath import pins

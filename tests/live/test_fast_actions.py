@@ -3,13 +3,10 @@
 import contextlib
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from tests.live.fast_clients import KeptAlive, bpf_file_system, fast_account

@@ -1,12 +1,9 @@
 """XDP on veth pairs: senders finish their checksums, and the far ends poll (GRO on)."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from fast_clients import KeptAlive, bpf_file_system, fast_account
+from tests.live.fast_clients import KeptAlive, bpf_file_system, fast_account
 
 from pyvs.lab import course
 from pyvs.lab.director import Director
