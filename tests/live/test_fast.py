@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.live.fast_clients import KeptAlive, bpf_file_system, fast_account
 
-from pyvs.fastpath import pins
+from pyvs.fastpath import links, pins
 from pyvs.lab import course, wait
 from pyvs.lab.director import Director, program
 from pyvs.lab.errors import LabError
@@ -158,3 +158,19 @@ def test_maps_of_another_layout_are_refused_in_a_sentence(bpffs: Path, tmp_path:
             assert "the fast path is off, the engine serves alone" in said
             assert "layout-0-older" in said
             assert load(lab, 4, 6).tally.failed == {}
+
+
+def test_what_was_left_in_a_namespace_that_is_gone_goes_with_the_next_start(
+    bpffs: Path, tmp_path: Path
+) -> None:
+    options = ["--fast", "tc", "--rules", str(rule_file(tmp_path, "nat", 4))]
+    with Lab(topology("nat", (4,))) as lab, Director(lab, options) as director:
+        assert director.process is not None
+        director.process.kill()
+        director.process.wait(5)
+    (left,) = bpffs.glob("pyvs/*")
+    with Lab(topology("nat", (4,))) as lab:
+        wait.until(lambda: all(map(links.is_dead, left.glob("*/links/*"))), "its devices are still there", 10)
+        with Director(lab, options):
+            assert not left.exists()
+    assert not list(bpffs.glob("pyvs/*"))

@@ -344,7 +344,7 @@ class Director:
 
     def _close_fast(self) -> None:
         if self.fast is not None:
-            self.fast.close(keep=self.options.keep_fast or not self._ran)
+            self.fast.close(keep=self.options.keep_fast if self._ran else self.fast.found)
 
     def _remove_chains(self) -> None:
         self.updates.close()

@@ -18,7 +18,7 @@ from pyvs.fastpath.mirror import Mirror
 from pyvs.fastpath.neighbours import Neighbours
 from pyvs.fastpath.newcomers import Newcomers
 from pyvs.fastpath.owner import SharedTable
-from pyvs.fastpath.takeover import left_behind
+from pyvs.fastpath.takeover import forget_dead, left_behind
 
 if TYPE_CHECKING:
     from pyvs.core.engine import Engine
@@ -98,13 +98,19 @@ class Fast:
             return None
         mode: Mode = "xdp" if choice == "xdp" else "tc"
         fast: FastPath | None = None
+        folder: Path | None = None
         try:
             folder = pins.prepare()
+            with contextlib.suppress(OSError):  # another director may be at it
+                forget_dead(folder.parent.parent, folder.parent)
             fast = FastPath.open(mode, pins=folder)
             return cls(fast, folder, engine, environment, log, clock, new=new)
         except (FastPathUnavailable, OSError) as reason:
             if fast is not None:
                 fast.close()
+            if folder is not None and not any((folder / pins.LINKS).iterdir()):
+                with contextlib.suppress(OSError):
+                    pins.remove(folder.parent)
             log.info(f"the fast path is off, the engine serves alone: {reason}")
             return None
 
@@ -146,6 +152,11 @@ class Fast:
         for gone in self.links.attached.keys() - present:
             self.links.forget(gone)
         return names
+
+    @property
+    def found(self) -> bool:
+        """Whether there are programs at devices: of a director before, as long as this one has not started."""
+        return any((self._folder / pins.LINKS).iterdir())
 
     def close(self, *, keep: bool) -> None:
         """Let go. keep: programs and connections stay for the next daemon, else nothing is left."""

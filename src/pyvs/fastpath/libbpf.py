@@ -86,6 +86,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "bpf_prog_test_run_opts": (c_int, c_int, c_void_p),
     "bpf_obj_pin": (c_int, c_int, c_char_p),
     "bpf_obj_get": (c_int, c_char_p),
+    "bpf_obj_get_info_by_fd": (c_int, c_int, c_void_p, c_void_p),
     "bpf_link_create": (c_int, c_int, c_int, c_int, c_void_p),
     "bpf_link_update": (c_int, c_int, c_int, c_void_p),
     "bpf_iter_create": (c_int, c_int),

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import sys
 from pathlib import Path
 from typing import Final, Literal
 
@@ -19,6 +20,9 @@ _XDP: Final = 37
 _TCX_INGRESS: Final = 46
 _INGRESS: Final = 1
 _REPLACE: Final = 1
+_INFO_SIZE: Final = 64
+_INFO_IFINDEX: Final = 16
+"""Where `struct bpf_link_info` has the device of tcx and XDP links."""
 HANDLE: Final = 0x8848
 PRIORITY: Final = 8848
 """Of our filter at a clsact: others come before or after it."""
@@ -116,6 +120,24 @@ def detach(folder: Path) -> int:
             pin.unlink()  # the last reference: the kernel ends the link
         removed += 1
     return removed
+
+
+def is_dead(pin: Path) -> bool:
+    """Whether a pinned link's device is gone; not of a filter, and not when it can't be told."""
+    if pin.is_dir():
+        return False
+    info, size = ctypes.create_string_buffer(_INFO_SIZE), ctypes.c_uint32(_INFO_SIZE)
+    try:
+        link = call("bpf_obj_get", os.fsencode(pin))
+    except OSError:
+        return False
+    try:
+        call("bpf_obj_get_info_by_fd", link, info, ctypes.byref(size))
+    except OSError:
+        return False
+    finally:
+        os.close(link)
+    return not int.from_bytes(info.raw[_INFO_IFINDEX : _INFO_IFINDEX + 4], sys.byteorder)
 
 
 def _hook(ifindex: int) -> TcHook:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sys
+import time
+from pathlib import Path
+from typing import Final
 
 from pyvs.core.flags import Family
+from pyvs.fastpath import links, pins
 from pyvs.fastpath.change import Changes
 from pyvs.fastpath.layout import DEST, OWNER
 from pyvs.fastpath.maps import ArrayMap
 from pyvs.fastpath.mirror import Identity
+
+BEGINNING: Final = 120.0
+"""Seconds between a director's first pin and its first link, at most."""
 
 
 def left_behind(changes: Changes, dests: ArrayMap) -> dict[Identity, int]:
@@ -32,6 +39,27 @@ def left_behind(changes: Changes, dests: ArrayMap) -> dict[Identity, int]:
             name = (int(owner["af"]), 0, int(owner["protocol"]), vaddr, vport, daf, daddr, dport)
         found[name] = int.from_bytes(raw_number, sys.byteorder)
     return found
+
+
+def forget_dead(homes: Path, own: Path) -> int:
+    """Unpin what directors left in network namespaces that are gone, but for our own; how many there were.
+
+    A namespace takes its devices along: none of the links there has one any more. Where there are no links nothing is
+    served, and nobody begins for so long. Raises OSError.
+    """
+    gone = 0
+    for home in sorted(homes.iterdir()):
+        found = list(home.glob(f"layout-*/{pins.LINKS}/*"))
+        dead = all(links.is_dead(pin) for pin in found) if found else _age(home) > BEGINNING
+        if home != own and dead:
+            pins.remove(home)
+            gone += 1
+    return gone
+
+
+def _age(home: Path) -> float:
+    """Seconds since something was pinned there."""
+    return time.time() - max(place.stat().st_mtime for place in (home, *home.glob("layout-*")))
 
 
 def _size(family: int) -> int:

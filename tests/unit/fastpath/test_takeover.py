@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from tests.unit.fastpath.memory import MemoryChanges, MemoryFast, in_memory
 
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.flags import Family, Forward, Proto
+from pyvs.fastpath import links, pins
 from pyvs.fastpath.layout import OWNER
 from pyvs.fastpath.mirror import identity
-from pyvs.fastpath.takeover import left_behind
+from pyvs.fastpath.takeover import forget_dead, left_behind
 from pyvs.testing.shared import VIP, packed
 
 SIX = packed("2001:db8::100")
@@ -78,3 +82,18 @@ def test_the_next_daemon_gives_the_same_numbers_and_counts() -> None:
     assert (dest.activeconns, dest.inactconns, dest.refcnt) == (3, 1, 4)
     assert (dest.stats.conns, dest.stats.inpkts) == (9, 40)
     assert after.engine.ns.stats.inpkts == 40
+
+
+def test_what_is_left_of_dead_namespaces_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = {"11": True, "12": False, "13": True}
+    for name in ("11", "12", "13", "14", "15"):
+        folder = tmp_path / name / "layout-1-x" / pins.LINKS
+        folder.mkdir(parents=True)
+        (tmp_path / name / "layout-1-x" / "conns4").touch()
+        if name in dead:
+            (folder / "2-46").touch()
+    for place in (tmp_path / "15", tmp_path / "15" / "layout-1-x"):
+        os.utime(place, (1, 1))
+    monkeypatch.setattr(links, "is_dead", lambda pin: dead[pin.parent.parent.parent.name])
+    assert forget_dead(tmp_path, tmp_path / "13") == 2
+    assert sorted(left.name for left in tmp_path.iterdir()) == ["12", "13", "14"]
