@@ -261,10 +261,21 @@ def test_our_packets_carry_our_mark_and_are_not_tracked(nat: Lab, tmp_path: Path
                 found[chain, line.rpartition(" ")[2]] = int(line[1:].partition(":")[0])
         return found
 
+    def settled() -> dict[tuple[str, str], int]:
+        """The counters once they stand still: the client's last acknowledgement comes after its page."""
+        seen: list[dict[tuple[str, str], int]] = []
+
+        def still() -> bool:
+            seen.append(counters())
+            return len(seen) >= 10 and all(one == seen[-1] for one in seen[-10:])
+
+        wait.until(still, "The connection's last packet did not pass")
+        return seen[-1]
+
     text = f"-A -t {plan.virtual}:80 -s rr\n-a -t {plan.virtual}:80 -r {plan.servers[0]}:80 -m\n"
     with running(nat, tmp_path, text) as director:
         assert nat["client1"].call(lambda: get(plan.virtual)) == ("server1", plan.clients[0])
-        first = counters()
+        first = settled()
         director.client.sysctl_write("conntrack", "1")
         assert nat["client1"].call(lambda: get(plan.virtual)) == ("server1", plan.clients[0])
         second = counters()
