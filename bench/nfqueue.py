@@ -114,7 +114,7 @@ def bench() -> Iterator[Bench]:
                 lab.run(WIRES, ["sysctl", "-qw", setting])
         rules = Path(folder, "rules")
         rules.write_text(RULES)
-        with Director(lab, ("--rules", str(rules))) as director:
+        with Director(lab, ("--rules", str(rules), "--fast", "off")) as director:
             ready = Bench(lab, director)
             for port in (80, ROUTED_PORT):
                 ready.start("server", "web", str(port))
