@@ -106,6 +106,16 @@ def test_it_gives_up_when_someone_else_changes_the_rules_all_the_time(
     assert len(engine.ns.services) == 0
 
 
+def test_a_policy_goes_when_its_line_does(pyvs: Pyvs, engine: Engine) -> None:
+    shown = "# pyvs: policy -t 192.0.2.100:80 --idle 300\n"
+    assert pyvs("apply -", RULES + POLICY).stdout.endswith(f"+ {shown}")
+    assert pyvs("apply --dry-run -", RULES).output == f"- {shown}1 change to be made\n"
+    assert engine.control.get_policy(WEB) == Policy(300.0)
+    assert pyvs("apply -", RULES).stdout == f"- {shown}"
+    assert engine.control.get_policy(WEB) == DEFAULT
+    assert pyvs("apply -", RULES).stdout == ""
+
+
 def test_the_rule_file_of_a_start(engine: Engine) -> None:
     text = RULES + POLICY
     rules = FileRules(parse_rules(text), text)
@@ -113,7 +123,7 @@ def test_the_rule_file_of_a_start(engine: Engine) -> None:
     assert weights(engine) == [1]
     assert engine.control.get_policy(WEB) == Policy(300.0)
     assert rules.digest == FileRules(parse_rules(text), text).digest
-    text = RULES.replace("-w 1", "-w 5") + "# pyvs: policy -t 192.0.2.100:80\n"
+    text = RULES.replace("-w 1", "-w 5")
     changed = FileRules(parse_rules(text), text)
     assert changed.digest != rules.digest
     assert changed.bring(engine.control, 2.0) == 2
@@ -121,5 +131,5 @@ def test_the_rule_file_of_a_start(engine: Engine) -> None:
     assert engine.control.get_policy(WEB) == DEFAULT
     assert changed.bring(engine.control, 3.0) == 0
     wrong = text + "# pyvs: policy hello\n"
-    with pytest.raises(RulesError, match="rules:4: hello lacks its value"):
+    with pytest.raises(RulesError, match="rules:3: hello lacks its value"):
         FileRules(parse_rules(wrong), wrong)

@@ -9,7 +9,7 @@ import click
 
 from pyvs.cli.applying.tables import Row, Tables, policy_of
 from pyvs.cli.ipvsadm.save import save_dest, save_service
-from pyvs.cli.policy import MARK, policy_line, service_words
+from pyvs.cli.policy import policy_line, service_words
 from pyvs.core.control.native_specs import (
     AddDest,
     AddService,
@@ -32,7 +32,7 @@ from pyvs.core.control.specs import (
     Timeouts,
 )
 from pyvs.core.policy.policy import DEFAULT
-from pyvs.netlink.native_rows import read_dest_key, read_key, read_server, read_service
+from pyvs.netlink.native_rows import key_text, read_dest_key, read_key, read_server, read_service
 
 COLOURS: Final = {"+": "green", "-": "red", "~": "yellow"}
 
@@ -42,7 +42,7 @@ def difference(
 ) -> list[Change]:
     """The changes that lead from one to the other. timeouts, knob: tell what those of the director are now.
 
-    Policies of services that stay are changed only where the file speaks of them, for ipvsadm-save can't.
+    A service without a policy in the file gets the default one; timeouts and sysctls change only where they are named.
     """
     changes = list(_services(present, wanted))
     if wanted.timeouts is not None:
@@ -70,10 +70,9 @@ def _services(present: Tables, wanted: Tables) -> Iterator[Change]:
         old = known[1] if known is not None else {}
         if servers != old:
             yield from _servers(key, old, servers)
-        if key in wanted.policies:
-            policy = wanted.policies[key]
-            if policy != (policy_of(present, key) if known is not None else DEFAULT):
-                yield SetPolicy(read_key(key), policy)
+        policy = policy_of(wanted, key)
+        if policy != (policy_of(present, key) if known is not None else DEFAULT):
+            yield SetPolicy(read_key(key), policy)
 
 
 def _servers(key: str, before: dict[str, Row], after: dict[str, Row]) -> Iterator[Change]:
@@ -106,7 +105,9 @@ def shown(change: Change, present: Tables) -> tuple[str, str]:
         case RemoveDest(key, place):
             return "-", f"-d {service_words(key)} -r {_place(key, place)}"
         case SetPolicy(key, policy):
-            return "~", policy_line(key, policy).removeprefix(MARK.removesuffix("policy "))
+            was = policy_of(present, key_text(key))
+            sign = "-" if policy == DEFAULT else "+" if was == DEFAULT else "~"
+            return sign, policy_line(key, was if sign == "-" else policy)
         case SetTimeouts(timeouts):
             return "~", f"--set {timeouts.tcp} {timeouts.tcp_fin} {timeouts.udp}"
         case SetKnob(name, text):

@@ -28,6 +28,7 @@ SAVED = """\
 -A -f 5 -s sh -b flag-1
 -A --sctp-service 192.0.2.100:9 -s rr
 """
+SERVICES = ["-t 192.0.2.100:80", "-u [2001:db8::100]:53", "--sctp-service 192.0.2.100:9", "-f 5"]
 
 
 def has(text: str) -> Control:
@@ -80,7 +81,7 @@ def test_the_difference_is_shown_in_lines_of_a_rule_file() -> None:
         "- -d -t 192.0.2.100:80 -r 10.1.0.11:8080",
         "~ -a -t 192.0.2.100:80 -r 10.1.0.12:80 -g -w 6",
         "~ -A -u [2001:db8::100]:53 -s wrr -p 90 -M 64",
-        "~ policy -u [2001:db8::100]:53 --idle 90 --udp-leaves",
+        "+ # pyvs: policy -u [2001:db8::100]:53 --idle 90 --udp-leaves",
         "+ -A -t 192.0.2.100:81 -s lc",
         "+ -a -t 192.0.2.100:81 -r 10.1.0.11:81 -m -w 1 -x 9 -y 3",
         "~ --set 700 0 0",
@@ -102,13 +103,18 @@ def test_thresholds_that_the_file_does_not_name_go() -> None:
     assert lines(control, text) == ["~ -a -t 192.0.2.100:80 -r 10.1.0.11:80 -m -w 1"]
 
 
-def test_policies_stay_where_the_file_is_silent() -> None:
+def test_a_policy_comes_changes_and_goes_with_its_line() -> None:
     control = has(SAVED)
+    line = "# pyvs: policy -t 192.0.2.100:80 --idle 60 --at-expiry rst"
+    assert lines(control, SAVED + line + "\n") == [f"+ {line}"]
     (key, *_) = [spec.key for spec, _, _ in control.each_rule()]
     control.set_policy(key, Policy(60.0, AtExpiry.RST), 0.0)
-    assert lines(control, SAVED) == []
-    assert lines(control, SAVED + "# pyvs: policy -t 192.0.2.100:80 --idle 60 --at-expiry rst\n") == []
-    assert lines(control, SAVED + "# pyvs: policy -t 192.0.2.100:80\n") == ["~ policy -t 192.0.2.100:80"]
+    assert lines(control, SAVED + line + "\n") == []
+    changed = line.replace("60", "70")
+    assert lines(control, SAVED + changed + "\n") == [f"~ {changed}"]
+    assert lines(control, SAVED) == [f"- {line}"]
+    assert lines(control, SAVED + "# pyvs: policy -t 192.0.2.100:80\n") == [f"- {line}"]
+    assert lines(control, "") == [f"- -D {words}" for words in SERVICES]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pyvs.core.flags import Family, Forward, Hook, Proto, ServiceFlag, SyncState
 from pyvs.core.masquerade.requests import NetworkRequest
 from pyvs.core.packet.packet import Packet
 from pyvs.core.persistence import ENGINES
-from pyvs.core.policy.policy import AtExpiry, Policy
+from pyvs.core.policy.policy import DEFAULT, AtExpiry, Policy
 from pyvs.daemon.state.control import KeptControl
 from pyvs.daemon.state.folder import Lock, default_folder
 from pyvs.daemon.state.state import State, opened
@@ -189,8 +189,12 @@ def test_a_rule_file_counts_where_nothing_was_kept_and_when_it_has_changed(tmp_p
     again.state.close()
     third = Life(tmp_path, rules=text.replace("rr", "wlc"))
     assert [(spec.scheduler, len(servers)) for spec, servers, _ in third.control.each_rule()] == [("wlc", 1)]
-    assert "the rule file has changed: 2 changes" in third.log.lines
+    assert third.control.get_policy(WEB) == DEFAULT
+    assert "the rule file has changed: 3 changes" in third.log.lines
     third.state.close()
+    fourth = Life(tmp_path)
+    assert fourth.control.get_policy(WEB) == DEFAULT
+    fourth.state.close()
 
 
 def test_a_kept_rule_that_is_refused_stays_for_the_next_start(tmp_path: Path) -> None:
