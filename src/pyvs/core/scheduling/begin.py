@@ -7,7 +7,7 @@ from typing import Final
 from pyvs.core.connections.birth import count_new, new_connection
 from pyvs.core.connections.connection import Connection
 from pyvs.core.defense import todrop
-from pyvs.core.flags import ConnFlag, Proto, ServiceFlag
+from pyvs.core.flags import ServiceFlag
 from pyvs.core.namespace import Namespace
 from pyvs.core.packet.header import Header, Malformed
 from pyvs.core.packet.packet import Packet
@@ -102,17 +102,10 @@ def schedule(
         dest.af,
         dest.addr,
         dest.port or vport,
-        one_packet(service, header),
+        service.conn_flags(header.protocol),
         dest,
         fwmark=packet.mark,
         in_key=b"" if header.inverse else header.key,
     )
     count_new(ns, conn, service)
     return conn
-
-
-def one_packet(service: Service, header: Header) -> int:
-    """The flag of connections of a one-packet service, UDP only."""
-    if service.flags & ServiceFlag.ONEPACKET and header.protocol == Proto.UDP:
-        return ConnFlag.ONE_PACKET
-    return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyvs.core.connections.birth import count_new, new_connection
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import control_add, put
-from pyvs.core.flags import ConnFlag, Proto, ServiceFlag
+from pyvs.core.flags import ConnFlag, ServiceFlag
 from pyvs.core.namespace import Namespace
 from pyvs.core.packet.header import Header
 from pyvs.core.packet.packet import Packet
@@ -32,7 +32,6 @@ def begin_from_server(
         template = _template(ns, service, dest, packet, header, dport)
         if template is None:
             return None
-    one_packet = service.flags & ServiceFlag.ONEPACKET and header.protocol == Proto.UDP
     conn = new_connection(
         ns,
         service.af,
@@ -44,7 +43,7 @@ def begin_from_server(
         dest.af,
         daddr,
         dport,
-        ConnFlag.ONE_PACKET if one_packet else 0,
+        service.conn_flags(header.protocol),
         dest,
     )
     if template is not None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from pyvs.core.connections.birth import new_connection
 from pyvs.core.connections.expiry import put
-from pyvs.core.flags import ConnFlag, Direction, Family, Forward, Proto, ServiceFlag
+from pyvs.core.flags import Direction, Family, Forward
 from pyvs.core.namespace import Namespace
 from pyvs.core.packet.header import Header
 from pyvs.core.packet.packet import Packet
@@ -35,7 +35,6 @@ def leave(ns: Namespace, service: Service, packet: Packet, header: Header, ports
 def _bypass(
     ns: Namespace, service: Service, packet: Packet, header: Header, ports: tuple[int, int]
 ) -> Verdict:
-    one_packet = service.flags & ServiceFlag.ONEPACKET and header.protocol == Proto.UDP
     conn = new_connection(
         ns,
         service.af,
@@ -47,7 +46,7 @@ def _bypass(
         service.af,
         bytes(4 if service.af == Family.INET else 16),
         0,
-        Forward.BYPASS | (ConnFlag.ONE_PACKET if one_packet else 0),
+        Forward.BYPASS | service.conn_flags(header.protocol),
         None,
         fwmark=packet.mark,
     )

@@ -12,7 +12,7 @@ from typing import Final
 from pyvs.core.connections.birth import count_new, new_connection
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import control_add, put
-from pyvs.core.flags import ConnFlag, Family, Proto, ServiceFlag
+from pyvs.core.flags import ConnFlag, Family, Proto
 from pyvs.core.namespace import Namespace
 from pyvs.core.packet.header import Header
 from pyvs.core.packet.packet import Packet
@@ -107,7 +107,6 @@ def schedule_persistent(
         dest = found
         ns.tell("persistence", f"the client's template says {ns.name_of(dest.addr, dest.port)}")
     dport = dest.port if vport == service.port and dest.port else vport
-    one_packet = service.flags & ServiceFlag.ONEPACKET and header.protocol == Proto.UDP
     conn = new_connection(
         ns,
         service.af,
@@ -119,7 +118,7 @@ def schedule_persistent(
         dest.af,
         dest.addr,
         dport,
-        ConnFlag.ONE_PACKET if one_packet else 0,
+        service.conn_flags(header.protocol),
         dest,
         fwmark=packet.mark,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from pyvs.core.flags import Family, Proto, ServiceFlag
+from pyvs.core.flags import ConnFlag, Family, Proto, ServiceFlag
 from pyvs.core.services.destination import Destination
 from pyvs.core.stats.counters import Counters
 
@@ -70,6 +70,10 @@ class Service:
     def one_packet(self) -> bool:
         """Each packet is scheduled by itself (UDP)."""
         return bool(self.flags & ServiceFlag.ONEPACKET)
+
+    def conn_flags(self, protocol: int) -> int:
+        """What its connections of a protocol are flagged with: those of one packet, UDP alone."""
+        return ConnFlag.ONE_PACKET if self.one_packet and protocol == Proto.UDP else 0
 
     def __str__(self) -> str:
         if self.fwmark:
