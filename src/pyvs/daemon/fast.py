@@ -14,10 +14,9 @@ from pyvs.fastpath.change import Changes
 from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath, Mode
 from pyvs.fastpath.links import Links
-from pyvs.fastpath.mirror import Mirror
+from pyvs.fastpath.mirror import Place
 from pyvs.fastpath.neighbours import Neighbours
-from pyvs.fastpath.newcomers import Newcomers
-from pyvs.fastpath.owner import SharedTable
+from pyvs.fastpath.partner import Partner
 from pyvs.fastpath.takeover import forget_dead, left_behind
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ PATIENCE: Final = 60.0
 """Seconds for which destinations that another daemon left wait for rules that name them."""
 
 
-class Fast:
+class Fast(Partner):
     """The fast path beside an engine."""
 
     def __init__(
@@ -53,20 +52,17 @@ class Fast:
         new: bool,
     ) -> None:
         """Put the maps beside the engine's table. Raises FastPathUnavailable, OSError."""
-        self.fast = fast
+        changes = Changes(fast.loaded, folder)
+        waiting = left_behind(changes, fast.dests)
+        self.links = Links(fast.mode, fast.program, folder / pins.LINKS)
+        self.neighbours = Neighbours()
+        super().__init__(fast, engine, changes, new=new)
+        self.mirror.waiting = waiting
+        self.taken_over = len(waiting)
         self.log = log
         self.clock = clock
         self.environment = environment
-        self.ns = engine.ns
         self._folder = folder
-        self._changes = Changes(fast.loaded, folder)
-        self.mirror = Mirror(engine.ns, fast, self._changes)
-        self.mirror.waiting = left_behind(self._changes, fast.dests)
-        self.taken_over = len(self.mirror.waiting)
-        self.table = SharedTable(engine.ns, fast, self.mirror)
-        self.links = Links(fast.mode, fast.program, folder / pins.LINKS)
-        self.neighbours = Neighbours()
-        self._dirty = True
         self._patience = clock() + PATIENCE
         self._second = clock()
         self._counts_at = 0.0
@@ -75,9 +71,6 @@ class Fast:
         self._swept = 0.0
         """Seconds of work that the present sweep has taken."""
         self._refused: str | None = None
-        self.mirror.new = new
-        self.newcomers = Newcomers(engine.ns, fast, self.mirror) if new else None
-        engine.ns.connections = self.table
 
     @classmethod
     def open(
@@ -118,7 +111,7 @@ class Fast:
 
     def start(self) -> None:
         """Write what there is, then let packets through the programs."""
-        self._renew()
+        self.renew()
         devices = self._attach()
         if not devices:
             self.log.warning(
@@ -176,10 +169,6 @@ class Fast:
 
     # ---- what the director tells ----------------------------------------------
 
-    def changed(self) -> None:
-        """A verb changed something: it is written before the next packet is looked at."""
-        self._dirty = True
-
     def host_changed(self) -> None:
         """Routes, addresses or devices changed."""
         self._dirty = True
@@ -192,29 +181,15 @@ class Fast:
             self.fast.renew_hops()
 
     def before_packets(self, now: float) -> None:
-        """Bring the counts that schedulers look at to what they are now."""
+        """As any partner, but with counts that are some milliseconds old where there are many servers."""
         if self._dirty:
-            self._renew()
+            self.renew()
         if self.newcomers is not None:
             self.newcomers.carry_back()
         if now >= self._counts_at:
             begun = time.perf_counter()
             self.mirror.pull_counts()
             self._counts_at = now + (time.perf_counter() - begun) * SHARE
-
-    def after_packets(self, now: float) -> None:
-        """Hand over what the packets have made."""
-        self.table.settle(now)
-        if self.newcomers is not None:
-            self.newcomers.settle()
-
-    def before_verbs(self) -> None:
-        """Bring everything that listings show to what it is now."""
-        if self._dirty:
-            self._renew()
-        if self.newcomers is not None:
-            self.newcomers.carry_back()
-        self.mirror.pull()
 
     # ---- time -------------------------------------------------------------------
 
@@ -230,7 +205,7 @@ class Fast:
     def tick(self, now: float) -> None:
         """Do what is due."""
         if self._dirty:
-            self._renew()
+            self.renew()
         if now >= self._second or self.ns.next_estimate <= now:
             self._second = now + SECOND
             self.mirror.configure()
@@ -241,19 +216,16 @@ class Fast:
         self.table.settle(now)
         self._go_on_sweeping(now)
 
-    def _renew(self) -> None:
-        self._dirty = False
-        back = self.mirror.renew()
-        if self.newcomers is not None:
-            self.newcomers.renew()
-        if back:
-            self.table.take_all_back(back)
+    def renew(self) -> list[Place]:
+        """As any partner; the log is told when nothing can be offloaded any more, or can be again."""
+        back = super().renew()
         if self.mirror.refused != self._refused:
             self._refused = self.mirror.refused
             if self._refused is None:
                 self.log.info("the fast path serves again")
             else:
                 self.log.info(f"the fast path rests: {self._refused}")
+        return back
 
     def _go_on_sweeping(self, now: float) -> None:
         if self._sweep is None:

@@ -1,0 +1,75 @@
+"""The maps as an engine's partner: what is written and read before and after packets, verbs and time.
+
+    partner = Partner(fast, engine, Changes(fast.loaded, folder), new=True)
+    partner.before_packets(now)     packets are looked at
+    partner.after_packets(now)
+    partner.before_verbs()          a verb changes something
+    partner.changed()
+
+Times are the engine's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyvs.fastpath.mirror import Mirror, Place
+from pyvs.fastpath.newcomers import Newcomers
+from pyvs.fastpath.owner import SharedTable
+
+if TYPE_CHECKING:
+    from pyvs.core.engine import Engine
+    from pyvs.fastpath.change import Changes
+    from pyvs.fastpath.fast import FastPath
+
+
+class Partner:
+    """Engine and maps, which own each connection between them."""
+
+    def __init__(self, fast: FastPath, engine: Engine, changes: Changes, *, new: bool) -> None:
+        """Put the maps beside the engine's table. new: the programs schedule new connections."""
+        self.fast = fast
+        self.ns = engine.ns
+        self._changes = changes
+        self.mirror = Mirror(engine.ns, fast, changes)
+        self.mirror.new = new
+        self.table = SharedTable(engine.ns, fast, self.mirror)
+        self.newcomers = Newcomers(engine.ns, fast, self.mirror) if new else None
+        self._dirty = True
+        engine.ns.connections = self.table
+
+    def changed(self) -> None:
+        """A verb changed something: it is written before the next packet is looked at."""
+        self._dirty = True
+
+    def renew(self) -> list[Place]:
+        """Write what has changed; the destinations whose connections came back for it. Raises OSError."""
+        self._dirty = False
+        back = self.mirror.renew()
+        if self.newcomers is not None:
+            self.newcomers.renew()
+        if back:
+            self.table.take_all_back(back)
+        return back
+
+    def before_packets(self, now: float) -> None:
+        """Let schedulers stand where the programs' cursors stand, and look at true counts. Raises OSError."""
+        if self._dirty:
+            self.renew()
+        if self.newcomers is not None:
+            self.newcomers.carry_back()
+        self.mirror.pull_counts()
+
+    def after_packets(self, now: float) -> None:
+        """Hand over what the packets have made. Raises OSError."""
+        self.table.settle(now)
+        if self.newcomers is not None:
+            self.newcomers.settle()
+
+    def before_verbs(self) -> None:
+        """Bring everything that listings show to what it is now. Raises OSError."""
+        if self._dirty:
+            self.renew()
+        if self.newcomers is not None:
+            self.newcomers.carry_back()
+        self.mirror.pull()
