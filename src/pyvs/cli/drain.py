@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from pyvs.cli.connections import place
 from pyvs.cli.ipvsadm.main import SYSTEM_NAMES
 from pyvs.cli.policy import read_service_words
+from pyvs.cli.service_options import service_options
 from pyvs.cli.tables import print_table
 from pyvs.core.control.native_specs import DrainKey, DrainView
 from pyvs.core.errors import ControlError
@@ -33,35 +34,29 @@ COLUMNS: Final = ("service", "server", "connections", "at the beginning", "reset
 @click.option(
     "--deadline", metavar="TIME", help="Reset what is left after so long: 90s, 5m, 1h. Else it goes on."
 )
-@click.option("-t", "tcp", metavar="ADDRESS:PORT", help="Only as a server of this TCP service.")
-@click.option("-u", "udp", metavar="ADDRESS:PORT", help="Only as a server of this UDP service.")
-@click.option("-f", "mark", metavar="MARK", help="Only as a server of this service by firewall mark.")
+@service_options
 @click.option("--cancel", is_flag=True, help="Let it take connections again.")
 @click.option("--no-wait", is_flag=True, help="Return at once.")
 def drain(
     server: str | None,
     deadline: str | None,
-    tcp: str | None,
-    udp: str | None,
-    mark: str | None,
+    service: list[str],
     cancel: bool,
     no_wait: bool,
 ) -> None:
     """Give SERVER (ADDRESS or ADDRESS:PORT) no new connections; the old ones go on until the deadline.
 
     Then they are reset in both directions. The server keeps weight 0 until --cancel gives it back what it had. The
-    command shows how far it is and may be interrupted; a restart of the director changes nothing. Without SERVER: a
-    list of all that drain.
+    command shows how far it is and may be interrupted; a restart of the director changes nothing. With a
+    service it drains only as a server of that one. Without SERVER: a list of all that drain.
     """
     client = NativeClient(UnixTransport(socket_path()))
     try:
         if server is None:
             _list(client.get_drains())
             return
-        given = [("-t", tcp), ("-u", udp), ("-f", mark)]
-        words = [word for name, value in given if value is not None for word in (name, value)]
-        service = read_service_words(words, SYSTEM_NAMES) if words else None
-        key = DrainKey(*read_place(server), service)
+        only = read_service_words(service, SYSTEM_NAMES) if service else None
+        key = DrainKey(*read_place(server), only)
         if cancel:
             for view in client.cancel_drain(key):
                 click.echo(f"{_name(view)} has weight {view.weight} again")

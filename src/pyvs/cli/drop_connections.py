@@ -22,8 +22,8 @@ FAILED: Final = 1
 def drop_connections(wanted: tuple[str, ...], reset: bool) -> None:
     """End connections; 'all' means every one.
 
-    FILTER is words that must all hold: service=ADDRESS[:PORT], service=fwm:MARK, server=ADDRESS[:PORT],
-    client=ADDRESS[/LENGTH], state=ESTABLISHED, proto=tcp, older=10m (no packet for so long).
+    FILTER is words that must all hold: service=ADDRESS[:PORT], service=fwm:MARK, service=fwm6:MARK,
+    server=ADDRESS[:PORT], client=ADDRESS[/LENGTH], state=ESTABLISHED, proto=tcp, older=10m (no packet for so long).
     """
     client = NativeClient(UnixTransport(socket_path()))
     text = " ".join(wanted)

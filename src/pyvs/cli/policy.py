@@ -22,6 +22,7 @@ from pyvs.cli.ipvsadm.names import Names
 from pyvs.cli.ipvsadm.parse import parse
 from pyvs.cli.ipvsadm.save import save_service
 from pyvs.cli.rules import RulesError, mistake
+from pyvs.cli.service_options import service_options
 from pyvs.core.control.specs import ServiceKey, ServiceSpec, ServiceView
 from pyvs.core.errors import ControlError
 from pyvs.core.policy.policy import DEFAULT, AtExpiry, Policy
@@ -111,11 +112,7 @@ def _at_expiry(text: str) -> AtExpiry:
 
 
 @click.command(context_settings={"ignore_unknown_options": False})
-@click.option("-t", "tcp", metavar="ADDRESS:PORT", help="A TCP service.")
-@click.option("-u", "udp", metavar="ADDRESS:PORT", help="A UDP service.")
-@click.option("--sctp-service", "sctp", metavar="ADDRESS:PORT", help="An SCTP service.")
-@click.option("-f", "mark", metavar="MARK", help="A service by firewall mark.")
-@click.option("-6", "--ipv6", is_flag=True, help="The mark's service of IPv6.")
+@service_options
 @click.option(
     "--idle", metavar="TIME", help="An established connection ends after so long a silence; 0: as for all."
 )
@@ -127,11 +124,7 @@ def _at_expiry(text: str) -> AtExpiry:
 )
 @click.option("--default", "clear", is_flag=True, help="As the kernel does.")
 def policy(
-    tcp: str | None,
-    udp: str | None,
-    sctp: str | None,
-    mark: str | None,
-    ipv6: bool,
+    service: list[str],
     idle: str | None,
     at_expiry: str | None,
     udp_leaves: bool | None,
@@ -141,18 +134,16 @@ def policy(
 
     Without a service all policies are shown, as lines for a rule file. To ipvsadm they are comments.
     """
-    given = [("-t", tcp), ("-u", udp), ("--sctp-service", sctp), ("-f", mark)]
-    words = [word for name, value in given if value is not None for word in (name, value)]
     client = NativeClient(UnixTransport(socket_path()))
     try:
         known = dict(read_policy(row) for row in client.rules()[1] if row[0] == "policy")
-        if not words:
+        if not service:
             if idle or at_expiry or clear or udp_leaves is not None:
                 raise ValueError("of which service? Name it by -t, -u, --sctp-service or -f")
             for each, has in known.items():
                 click.echo(policy_line(each, has))
             return
-        key = read_service_words([*words, *(["-6"] if ipv6 else [])], SYSTEM_NAMES)
+        key = read_service_words(service, SYSTEM_NAMES)
         wanted = DEFAULT if clear else known.get(key, DEFAULT)
         if idle is not None:
             wanted = replace(wanted, idle=read_time(idle))

@@ -1,6 +1,6 @@
 """The small language of filters: words that must all hold.
 
-service=192.0.2.100:80   service=fwm:5   server=10.1.0.11   client=198.51.100.0/24
+service=192.0.2.100:80   service=fwm:5   service=fwm6:5   server=10.1.0.11   client=198.51.100.0/24
 state=ESTABLISHED        proto=tcp       older=10m (no packet for so long)
 """
 
@@ -14,14 +14,16 @@ from typing import Any, Final
 
 from pyvs.core.control.connections import EVERYTHING, Filter
 from pyvs.core.errors import ControlError, Errno
-from pyvs.core.flags import Proto
+from pyvs.core.flags import Family, Proto
 
-WORDS: Final = "service=ADDRESS[:PORT], server=, client=ADDRESS[/LENGTH], state=, proto=, older=10m"
+WORDS: Final = "service=ADDRESS[:PORT] or fwm:MARK or fwm6:MARK, server=, client=ADDRESS[/LENGTH], state=, proto=, older=10m"
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _TIME: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhd]?)")
 _PLACE: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::(\d{1,5}))?|([0-9.]+)(?::(\d{1,5}))?|([0-9A-Fa-f:]+)")
 _PROTOCOLS: Final = {"tcp": Proto.TCP, "udp": Proto.UDP, "sctp": Proto.SCTP, "ip": Proto.IP}
+_MARKS: Final = {"fwm": Family.INET, "fwm6": Family.INET6}
 PORT_MAX: Final = 65535
+MARK_MAX: Final = 0xFFFFFFFF
 
 
 def read_time(text: str) -> float:
@@ -48,8 +50,11 @@ def read_place(text: str) -> tuple[bytes, int | None]:
 
 
 def _service(text: str) -> dict[str, Any]:
-    if text.startswith("fwm:"):
-        return {"fwmark": int(text[4:])}
+    name, _, mark = text.partition(":")
+    if name in _MARKS:
+        if not (mark.isascii() and mark.isdigit() and 1 <= int(mark) <= MARK_MAX):
+            raise ValueError(f"{mark!r} is no firewall mark: write a number from 1 to {MARK_MAX}")
+        return {"fwmark": int(mark), "family": _MARKS[name]}
     return {"service": read_place(text)}
 
 

@@ -23,6 +23,9 @@ VIP, FIRST, SECOND = (bytes(each) for each in ((192, 0, 2, 100), (10, 1, 0, 11),
 WEB = ServiceKey(Family.INET, Proto.TCP, VIP, 80)
 DNS = ServiceKey(Family.INET, Proto.UDP, VIP, 53)
 MARK = ServiceKey(Family.INET, Proto.TCP, bytes(4), 0, 5)
+SCTP = ServiceKey(Family.INET, Proto.SCTP, VIP, 9)
+MARK6 = ServiceKey(Family.INET6, Proto.TCP, bytes(16), 0, 5)
+THIRD = bytes.fromhex("20010db8") + bytes(11) + b"\x0b"
 VIEW = DrainView(WEB, DestKey(FIRST, 80, Family.INET), 3, 2, 1, 4, 0, 30.0, False)
 
 
@@ -66,6 +69,28 @@ def test_which_servers(pyvs: Pyvs, engine: Engine, words: str, services: list[Se
     assert all(line.endswith("has weight 3 again") for line in again)
     assert drained(engine) == []
     assert [view.spec.weight for view in engine.control.get_dests(WEB)] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("words", "drains"),
+    [
+        ("10.1.0.11 --sctp-service 192.0.2.100:9", SCTP),
+        ("2001:db8::b -f 5 -6", MARK6),
+        ("[2001:db8::b]:80 -6 -f 5", MARK6),
+    ],
+)
+def test_every_kind_of_service_can_be_named(
+    pyvs: Pyvs, engine: Engine, words: str, drains: ServiceKey
+) -> None:
+    engine.control.new_service(ServiceSpec(SCTP, "rr"), 1.0)
+    engine.control.new_dest(SCTP, DestSpec(DestKey(FIRST, 9), weight=3), 1.0)
+    engine.control.new_service(ServiceSpec(MARK6, "rr", netmask=128), 1.0)
+    engine.control.new_dest(MARK6, DestSpec(DestKey(THIRD, 80), weight=3), 1.0)
+    assert pyvs(f"drain {words} --no-wait").exit_code == 0
+    assert drained(engine) == [drains]
+    assert pyvs(f"drain {words.replace(' -6', '')} --cancel").exit_code == (1 if "-6" in words else 0)
+    pyvs(f"drain {words} --cancel")
+    assert drained(engine) == []
 
 
 def test_the_list(pyvs: Pyvs, engine: Engine, clock: list[float], call: Call) -> None:
@@ -150,6 +175,8 @@ def test_what_can_not_be_reset_is_told(
         ("10.9.9.9", "no service has a server"),
         ("10.1.0.11 -t 192.0.2.100:81", "there is no service"),
         ("10.1.0.11 -t 192.0.2.100:80 -f 5", "names no service"),
+        ("10.1.0.11 -6", "names no service"),
+        ("10.1.0.11 -f 5 -6", "there is no service"),
         ("10.1.0.11 --deadline soon", "is no time"),
         ("10.1.0.11 --cancel", "does not drain"),
     ],

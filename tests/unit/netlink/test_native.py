@@ -159,7 +159,8 @@ def test_a_filter_is_read() -> None:
     assert found.server == (bytes((10, 1, 0, 11)), None)
     assert found.client == (bytes((198, 51, 100, 0)), 24)
     assert (found.protocol, found.older, found.state) == (6, 600.0, "CLOSE")
-    assert read_filter("service=fwm:5").fwmark == 5
+    for text, family in (("service=fwm:5", Family.INET), ("service=fwm6:5", Family.INET6)):
+        assert (read_filter(text).fwmark, read_filter(text).family) == (5, family)
     assert read_filter("service=[2001:db8::1]:443").service == (
         bytes.fromhex("20010db8") + bytes(11) + b"\1",
         443,
@@ -168,7 +169,8 @@ def test_a_filter_is_read() -> None:
 
 @pytest.mark.parametrize(
     "text", ["x", "=", "port=5", "service=", "service=a", "server=1.2.3.4:99999", "client=1.2.3.4/33", "proto=x",
-             "older=-1", "older=1y", "service=fwm:x", "server=[::1", "server=1.2.3"]
+             "older=-1", "older=1y", "service=fwm:x", "service=fwm:0", "service=fwm6:4294967296", "service=fwm6",
+             "server=[::1", "server=1.2.3"]
 )  # fmt: skip
 def test_filters_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(ControlError) as refusal:

@@ -9,7 +9,7 @@ from typing import Final
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import delete
 from pyvs.core.control.native_specs import ConnectionView
-from pyvs.core.flags import ConnFlag
+from pyvs.core.flags import ConnFlag, Family
 from pyvs.core.listing.connections import state_name
 from pyvs.core.namespace import Namespace
 from pyvs.core.policy.deadline import finish
@@ -25,6 +25,8 @@ class Filter:
     service: tuple[bytes, int | None] | None = None
     """Virtual address, and port unless None."""
     fwmark: int = 0
+    family: Family | None = None
+    """Of the client's address."""
     server: tuple[bytes, int | None] | None = None
     client: tuple[bytes, int] | None = None
     """A network and the length of its prefix."""
@@ -40,6 +42,8 @@ class Filter:
         if self.service is not None and not _is_at(self.service, conn.vaddr, conn.vport):
             return False
         if self.server is not None and not _is_at(self.server, conn.daddr, conn.dport):
+            return False
+        if self.family is not None and conn.af != self.family:
             return False
         if self.fwmark and conn.fwmark != self.fwmark:
             return False

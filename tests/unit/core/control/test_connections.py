@@ -48,6 +48,8 @@ def calls(engine: Engine, client: str, port: int, now: float, *, web: bool = Tru
         (Filter(state="ESTABLISHED"), set()),
         (Filter(older=5.0), {1, 2}),
         (Filter(fwmark=5), set()),
+        (Filter(family=Family.INET), {1, 2, 3, 4}),
+        (Filter(family=Family.INET6), set()),
         (Filter(older=5.0, server=(SERVERS[0], 80)), {2}),
     ],
 )
