@@ -21,6 +21,7 @@ from struct import Struct
 from typing import Any
 
 from pyvs.core.flags import Proto
+from pyvs.datapath.system import CLONE_NEWNET, unshare
 from pyvs.fastpath import build
 from pyvs.fastpath.fast import FastPath, Mode
 from pyvs.fastpath.layout import Field, Layout
@@ -30,7 +31,6 @@ from pyvs.fastpath.selection import Selection
 from pyvs.fastpath.server import Server
 from pyvs.fastpath.tables import Selector
 from pyvs.fastpath.testrun import run_tc, run_xdp
-from pyvs.lab.system import CLONE_NEWNET, unshare
 from pyvs.testing.wire import tcp
 
 VIP, SERVER, CLIENT = "192.0.2.100", "10.9.0.11", "10.0.0.0"

@@ -9,7 +9,7 @@ import subprocess
 from ipaddress import ip_address
 from pathlib import Path
 
-from pyvs.lab.system import CLONE_NEWNET, setns, unshare
+from pyvs.datapath.system import CLONE_NEWNET, setns, unshare
 
 MTU = 1400
 GATEWAY_MAC = bytes.fromhex("020000000002")

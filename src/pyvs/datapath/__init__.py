@@ -6,6 +6,7 @@ tracer.py, fault_injector.py   wrap any device
 nfqueue/, mmsg.py              packets out of the kernel's queues, in batches
 chains/                        the iptables rules that put them there
 sender.py, icmp_rate.py        raw sockets; the host's limits on ICMP errors
+system.py                      system calls that Python does not have yet: network namespaces, mounts
 rtnetlink.py                   the host's routes, links and addresses
 describe.py                    a packet in a line, for people
 """

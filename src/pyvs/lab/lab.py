@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final, Self
 
-from pyvs.lab import system
+from pyvs.datapath import system
 from pyvs.lab.errors import LabError
 from pyvs.lab.namespace import Namespace, kill
 from pyvs.lab.topology import Host, Topology

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import IO, Generic, Self, TypeVar
 
-from pyvs.lab import system
+from pyvs.datapath import system
 from pyvs.lab.errors import LabError
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NoReturn
 
-from pyvs.lab import system
+from pyvs.datapath import system
 from pyvs.lab.errors import LabError
 
 _OWN: Final = system.CLONE_NEWNS | system.CLONE_NEWNET | system.CLONE_NEWPID

@@ -7,12 +7,14 @@ not ours is given back. The networks hold no other addresses as long as at most 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from struct import unpack
 from typing import Final
 
 FEW: Final = 256
 """So many addresses of a family and side have rules of their own."""
 MOST: Final = 256
 """So many networks at most."""
+_WORD: Final = 4
 
 
 def networks(addresses: Iterable[bytes]) -> list[tuple[bytes, int]]:
@@ -25,7 +27,10 @@ def networks(addresses: Iterable[bytes]) -> list[tuple[bytes, int]]:
         return []
     width = len(next(iter(packed)))
     bits = width * 8
-    numbers = {int.from_bytes(address, "big") for address in packed}
+    if width == _WORD:
+        numbers = set(unpack(f"!{len(packed)}I", b"".join(packed)))
+    else:
+        numbers = {int.from_bytes(address, "big") for address in packed}
     for dropped in range(bits + 1):
         found = list(_prefixes(sorted(numbers), bits - dropped))
         if len(found) <= MOST:

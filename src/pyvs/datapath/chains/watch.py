@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pyvs.core.flags import Family, Forward, Proto
+from pyvs.core.flags import FWD_MASK, Family, Forward, Proto
 from pyvs.core.masquerade.entry import MasqueradeFlag
 from pyvs.core.masquerade.state import Masquerade
 from pyvs.core.namespace import Namespace
@@ -50,10 +51,10 @@ class Watch:
 
 def watch(ns: Namespace, family: Family) -> Watch:
     """What the services of a family, and removed servers that still have connections, ask for."""
-    found = _Finder()
-    for service in ns.services:
-        if service.af == family:
-            found.service(service)
+    services = [service for service in ns.services if service.af == family]
+    found = _Finder(services)
+    for service in services:
+        found.service(service)
     for destination, service in ns.trash:
         if service.af == family:
             found.removed(destination)
@@ -63,9 +64,9 @@ def watch(ns: Namespace, family: Family) -> Watch:
         networks = tuple(str(network) for network in ns.masquerade.networks)
     return Watch(
         family,
-        found.endpoints(found.virtual),
+        found.endpoints(found.virtual, found.many_virtual),
         tuple(sorted(found.marks)),
-        found.endpoints(found.servers),
+        found.endpoints(found.servers, found.many_servers),
         networks,
     )
 
@@ -73,7 +74,15 @@ def watch(ns: Namespace, family: Family) -> Watch:
 class _Finder:
     """Gathers ports by address and protocol."""
 
-    def __init__(self) -> None:
+    def __init__(self, services: list[Service]) -> None:
+        self.many_virtual = _many(service.addr for service in services if not service.fwmark)
+        """All addresses of this side if there are too many for rules of their own: then ports don't count."""
+        self.many_servers = _many(
+            destination.addr
+            for service in services
+            for destination in service.destinations
+            if not destination.conn_flags & FWD_MASK  # NAT
+        )
         self.virtual: dict[tuple[bytes, int], list[Range]] = {}
         self.servers: dict[tuple[bytes, int], list[Range]] = {}
         self.marks: set[int] = set()
@@ -81,10 +90,11 @@ class _Finder:
     def service(self, service: Service) -> None:
         if service.fwmark:
             self.marks.add(service.fwmark)
-        else:
+        elif not self.many_virtual:
             self._place(service.protocol, service.addr, service.port)
-        for destination in service.destinations:
-            self._server(destination, any_port=service.pe is not None)
+        if not self.many_servers:
+            for destination in service.destinations:
+                self._server(destination, any_port=service.pe is not None)
 
     def removed(self, destination: Destination) -> None:
         if destination.vfwmark:
@@ -130,15 +140,21 @@ class _Finder:
                 self.servers.setdefault((destination.addr, ipsec), []).extend(ALL_PORTS)
 
     @staticmethod
-    def endpoints(places: dict[tuple[bytes, int], list[Range]]) -> tuple[Endpoint, ...]:
-        if len(places) > FEW:
-            found = networks(address for address, _ in places)
+    def endpoints(places: dict[tuple[bytes, int], list[Range]], many: set[bytes]) -> tuple[Endpoint, ...]:
+        if many or len(places) > FEW:
+            found = networks(many.union(address for address, _ in places))
             return tuple(Endpoint(address, 0, length=length) for address, length in found)
         return tuple(
             sorted(
                 Endpoint(address, protocol, merged(ports)) for (address, protocol), ports in places.items()
             )
         )
+
+
+def _many(addresses: Iterator[bytes]) -> set[bytes]:
+    """The addresses, none if they are few."""
+    found = set(addresses)
+    return found if len(found) > FEW else set()
 
 
 def merged(ports: list[Range]) -> tuple[Range, ...]:

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from pyvs.lab import system
+from pyvs.datapath import system
 
 
 def test_unshare_of_nothing_is_allowed() -> None:
