@@ -27,8 +27,10 @@ PATIENCE_SECONDS: Final = 0.1
 """How long an answer waits for iptables; it goes on in the background if it takes longer."""
 MANY: Final = 100
 """Services from which on a thread writes the chains: packets must not wait for that."""
-REST: Final = 9
-"""Times as long as it took to put many chains in, nothing is put in again."""
+REST: Final = 19
+"""So many times the processor time that it took to put many chains in, nothing is put in again."""
+REST_MAX: Final = 0.8
+"""But not longer: a new service's packets come within a second."""
 
 
 class ChainUpdates:
@@ -67,7 +69,7 @@ class ChainUpdates:
         self._worker: _Worker | None = None
         self._wanted = False
         """Something has changed since the last time."""
-        self._rest = 0.0
+        self._rests_until = 0.0
         self._trash = 0
         self.due: float | None = None
         """When `put_in` is to be called, or None."""
@@ -104,7 +106,7 @@ class ChainUpdates:
             self._credit -= 1
             self.put_in()
         elif self.due is None:
-            self.due = now + max(GATHER_SECONDS, self._rest)
+            self.due = max(now + GATHER_SECONDS, self._rests_until)
 
     @property
     def busy(self) -> bool:
@@ -133,6 +135,9 @@ class ChainUpdates:
             self.due = self._clock() + GATHER_SECONDS
             return
         if not self._wanted:
+            return
+        if self._clock() < self._rests_until:
+            self.due = self._rests_until
             return
         self._wanted = False
         self._trash = len(self._ns.trash)
@@ -169,7 +174,7 @@ class ChainUpdates:
             if worker.is_alive():
                 return
             self._worker = None
-            self._rest = REST * worker.seconds
+            self._rests_until = self._clock() + min(REST * worker.seconds, REST_MAX)
             if worker.problem is not None:
                 self._log.error(f"{worker.problem}; the chains are as they were")
         try:
@@ -195,13 +200,14 @@ class _Worker(threading.Thread):
         self._work = work
         self.problem: Exception | None = None
         self.seconds = 0.0
+        """Of the processor, which the director's other thread had to wait for."""
         self.start()
 
     def run(self) -> None:
         """Do it; what goes wrong is for others to tell."""
-        begin = time.monotonic()
+        begin = time.thread_time()
         try:
             self._work()
         except Exception as problem:
             self.problem = problem
-        self.seconds = time.monotonic() - begin
+        self.seconds = time.thread_time() - begin

@@ -1,6 +1,7 @@
 """When chains are replaced: at once as long as changes come one by one, gathered when there are many."""
 
 import io
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,8 @@ from pyvs.daemon.chain_updates import (
     MANY,
     PATIENCE_SECONDS,
     REFILL_SECONDS,
+    REST,
+    REST_MAX,
     ChainUpdates,
 )
 from pyvs.daemon.log import Log
@@ -144,6 +147,30 @@ def test_many_services_are_put_in_by_a_thread(fixture: Fixture) -> None:
     fixture.updates.put_in()
     assert fixture.times == 1
     assert fixture.updates.due is None
+
+
+@pytest.mark.parametrize(("spent", "rest"), [(0.01, REST * 0.01), (1.0, REST_MAX)])
+def test_after_many_chains_there_is_a_rest(
+    fixture: Fixture, monkeypatch: pytest.MonkeyPatch, spent: float, rest: float
+) -> None:
+    readings = iter((0.0, spent, 0.0, spent))
+    monkeypatch.setattr("pyvs.daemon.chain_updates.time", SimpleNamespace(thread_time=lambda: next(readings)))
+    for number in range(MANY + 1):
+        key = ServiceKey(Family.INET, 6, number.to_bytes(4, "big"), 80)
+        fixture.engine.control.new_service(ServiceSpec(key, "rr"), 0.0)
+    fixture.updates.changed()
+    fixture.updates.put_in()
+    fixture.updates.changed()  # while the thread is at work
+    for thread in threading.enumerate():
+        if thread.name == "chains":
+            thread.join()
+    fixture.updates.put_in()
+    assert fixture.times == 1
+    assert fixture.updates.due == fixture.now + rest
+    fixture.now += rest
+    fixture.updates.put_in()
+    fixture.updates.close()
+    assert fixture.times == 2
 
 
 def test_a_refusal_is_told_and_the_director_lives(fixture: Fixture) -> None:

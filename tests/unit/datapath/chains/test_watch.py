@@ -1,14 +1,16 @@
 """What is to be queued for which services."""
 
 import itertools
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Family, Forward, Proto
+from pyvs.datapath.chains.networks import FEW
 from pyvs.datapath.chains.watch import ALL_PORTS, Endpoint, merged, watch
 from pyvs.testing.environment import FixedEnvironment
 
@@ -117,3 +119,31 @@ def test_ranges_hold_the_same_ports_after_merging(ranges: list[tuple[int, int]])
         p for low, high in ranges for p in range(low, high + 1)
     }
     assert all(one[1] + 1 < other[0] for one, other in itertools.pairwise(joined))
+
+
+@pytest.mark.parametrize("count", [FEW, FEW + 1])
+def test_many_addresses_are_watched_as_networks(count: int) -> None:
+    """Virtual addresses and NAT servers, also a removed one, lie in what is watched; servers by other methods don't."""
+    target = engine()
+    control = target.control
+    virtual, servers = set(), {RIP}
+    for number in range(count):
+        key = ServiceKey(Family.INET, Proto.TCP, (0xC6120000 + number).to_bytes(4, "big"), 80)
+        control.new_service(ServiceSpec(key, "rr"), 0.0)
+        virtual.add(key.addr)
+        nat, direct = ((base + number).to_bytes(4, "big") for base in (0x0A020000, 0x0A030000))
+        control.new_dest(key, DestSpec(DestKey(direct, 80), Forward.DROUTE), 0.0)
+        if number:
+            control.new_dest(key, DestSpec(DestKey(nat, 80)), 0.0)
+            servers.add(nat)
+        else:
+            control.new_dest(key, DestSpec(DestKey(RIP, 80)), 0.0)
+            control.del_dest(key, DestKey(RIP, 80), 0.0)
+    found = watch(target.ns, Family.INET)
+    for addresses, endpoints in ((virtual, found.virtual), (servers, found.servers)):
+        assert (count > FEW) == any(endpoint.length is not None for endpoint in endpoints)
+        held = [
+            ip_network((endpoint.address, 32 if endpoint.length is None else endpoint.length))
+            for endpoint in endpoints
+        ]
+        assert {address.packed for network in held for address in network} == addresses
