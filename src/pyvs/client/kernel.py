@@ -47,6 +47,10 @@ class KernelTransport:
         """Send a datagram; its answers, a datagram each. Raises ControlError."""
         return iter(list(self.stream(request)))
 
+    def post(self, request: bytes) -> Iterator[bytes]:
+        """The same."""
+        return self.netlink(request)
+
     def stream(self, request: bytes) -> Iterator[bytes]:
         """The same, each answer when it comes: up to the acknowledgement, or the end of the dump."""
         (seq,) = _SEQUENCE.unpack_from(request, 8)

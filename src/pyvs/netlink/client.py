@@ -6,6 +6,7 @@
 Speaks to a director of ours or, over a generic-netlink socket, to the kernel's. The time is the director's.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final
@@ -57,8 +58,11 @@ Told = Callable[[ControlError | None], None]
 """Is told what became of a change: its refusal, or None."""
 ASKED_TOGETHER: Final = 200
 """Services whose destinations are asked for together."""
-GATHERED_MAX: Final = 32_768
+GATHERED_MAX: Final = 16_384
 """Bytes of changes that are sent together."""
+AHEAD: Final = 2
+"""So many datagrams of changes are under way while the next is filled. More would fill the sockets: each end waits
+for room in one before it reads the other."""
 
 
 class Client:
@@ -72,6 +76,8 @@ class Client:
         self._gathered: list[tuple[int, Told]] = []
         """Sequence numbers of the changes in the datagram that is being filled, and who wants to know of each."""
         self._datagram = bytearray()
+        self._posted: deque[tuple[list[tuple[int, Told]], Iterator[bytes]]] = deque()
+        """The same of the datagrams under way, and their answers."""
 
     def close(self) -> None:
         """End the transport."""
@@ -227,16 +233,32 @@ class Client:
 
     def settle(self) -> None:
         """Send what was gathered, and tell what became of it. Raises ControlError when the director is lost."""
-        if not self._gathered:
-            return
+        if self._gathered:
+            self._post()
+        while self._posted:
+            self._collect()
+
+    def _post(self) -> None:
+        """Send what was gathered; no more than AHEAD datagrams are under way then."""
         waiting, request = self._gathered, bytes(self._datagram)
         self._gathered = []
         self._datagram.clear()
+        self._posted.append((waiting, self._transport.post(request)))
+        if len(self._posted) > AHEAD:
+            self._collect()
+
+    def _collect(self) -> None:
+        """Tell what became of the datagram that is under way for longest."""
+        waiting, answers = self._posted.popleft()
         outcomes: dict[int, ControlError | None] = {}
-        for datagram in self._transport.netlink(request):
-            for message in messages(datagram):
-                if message.type == MessageType.ERROR:
-                    outcomes[message.seq] = _refusal(message)
+        try:
+            for datagram in answers:
+                for message in messages(datagram):
+                    if message.type == MessageType.ERROR:
+                        outcomes[message.seq] = _refusal(message)
+        except ControlError:
+            self._posted.clear()
+            raise
         missing = ControlError(Errno.EINVAL, "the director's answer ended too early")
         for seq, told in waiting:
             told(outcomes.get(seq, missing))
@@ -256,7 +278,7 @@ class Client:
         self._datagram += message + bytes(-len(message) % 4)
         self._gathered.append((self._seq, self._told))
         if len(self._datagram) > GATHERED_MAX:
-            self.settle()
+            self._post()
 
     def _do_dest(self, command: Command, key: ServiceKey, dest: Values) -> None:
         self._do(command, service=encode(SERVICE, m.write_service_key(key)), dest=encode(DEST, dest))

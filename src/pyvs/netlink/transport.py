@@ -14,8 +14,15 @@ class Transport(Protocol):
         """Send a datagram; its answers, a datagram each. Raises ControlError when the director is away."""
         ...
 
+    def post(self, request: bytes) -> Iterator[bytes]:
+        """Send a datagram now; its answers when they are read: to the end, and before anything but `post` is asked.
+
+        So several requests are under way. Raises ControlError when the director is away.
+        """
+        ...
+
     def stream(self, request: bytes) -> Iterator[bytes]:
-        """The same, each answer when it comes: for those that are long. Raises ControlError."""
+        """As `netlink`, each answer when it comes: for those that are long. Raises ControlError."""
         ...
 
     def proc(self, name: str) -> str:
@@ -59,6 +66,10 @@ class DirectTransport:
         return iter(
             self._server.serve(request, portid=self._portid, admin=True, now=self._clock(), extack=True)
         )
+
+    def post(self, request: bytes) -> Iterator[bytes]:
+        """The same."""
+        return self.netlink(request)
 
     def stream(self, request: bytes) -> Iterator[bytes]:
         """The same, each answer when it is made."""

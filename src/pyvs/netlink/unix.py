@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from struct import Struct
 from typing import Final
@@ -73,6 +74,10 @@ class UnixTransport:
         """Send a datagram; its answers, a datagram each. Raises ControlError when the director is away."""
         return iter([body for kind, body in self._ask(Kind.NETLINK, request) if kind == Kind.NETLINK])
 
+    def post(self, request: bytes) -> Iterator[bytes]:
+        """Send a datagram now; its answers when they are read: to the end, and before anything but `post` is asked."""
+        return (body for kind, body in self._read(self._send(Kind.NETLINK, request)) if kind == Kind.NETLINK)
+
     def stream(self, request: bytes) -> Iterator[bytes]:
         """The same, each answer when it comes; who does not read to the end is hung up on."""
         ended = False
@@ -118,21 +123,36 @@ class UnixTransport:
         return list(self._answers(kind, body))
 
     def _answers(self, kind: Kind, body: bytes) -> Iterator[tuple[int, bytes]]:
+        yield from self._read(self._send(kind, body))
+
+    def _send(self, kind: Kind, body: bytes) -> socket.socket:
+        """Where the answer comes from."""
         if len(body) >= LONGEST:
             raise ControlError(Errno.EMSGSIZE, f"the request has {len(body)} bytes: at most {LONGEST - 1}")
         self.connect()
         assert self._socket is not None
-        try:
+        with self._asking():
             self._socket.send(frame(kind, body))
-            while True:
-                data = self._socket.recv(LONGEST)
+            return self._socket
+
+    def _read(self, door: socket.socket) -> Iterator[tuple[int, bytes]]:
+        """The frames of an answer up to its end."""
+        while True:
+            with self._asking():
+                data = door.recv(LONGEST)
                 if not data:
                     raise ConnectionError("the director has hung up")
-                if data[0] == Kind.REFUSED:
-                    raise read_refused(data[1:])
-                if data[0] == Kind.END:
-                    return
-                yield data[0], data[1:]
+            if data[0] == Kind.REFUSED:
+                raise read_refused(data[1:])
+            if data[0] == Kind.END:
+                return
+            yield data[0], data[1:]
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """What goes wrong ends the connection, and is told as a refusal."""
+        try:
+            yield
         except TimeoutError:
             self.close()
             raise ControlError(

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -7,7 +8,7 @@ from pyvs.core.engine import Engine
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Family, Forward, Proto, ServiceFlag, SyncState, TunType
 from pyvs.netlink.attributes import CTRL, Command, CtrlCommand, MessageType
-from pyvs.netlink.client import Client
+from pyvs.netlink.client import AHEAD, Client
 from pyvs.netlink.codec import Message, done, encode, error, generic, messages
 from pyvs.netlink.server import Server
 from pyvs.netlink.transport import DirectTransport
@@ -159,3 +160,44 @@ def test_a_director_without_the_family_is_named() -> None:
 
 def test_a_dump_ends_with_its_end() -> None:
     assert Client(Script(done(1, 1))).get_services() == []
+
+
+class Counting(DirectTransport):
+    """Counts the datagrams whose answers have not been read to their end."""
+
+    under_way = 0
+    most = 0
+
+    def post(self, request: bytes) -> Iterator[bytes]:
+        answers = super().post(request)
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        return self._read(answers)
+
+    def _read(self, answers: Iterator[bytes]) -> Iterator[bytes]:
+        yield from answers
+        self.under_way -= 1
+
+
+def test_many_changes_are_under_way_and_told_in_their_order(engine: Engine) -> None:
+    transport = Counting(Server(engine.control), lambda: 1.0)
+    client = Client(transport)
+    told: list[tuple[int, Errno | None]] = []
+
+    def tell(number: int, refusal: ControlError | None) -> None:
+        told.append((number, None if refusal is None else refusal.errno))
+
+    wanted: list[tuple[int, Errno | None]] = []
+    for number in range(900):
+        key = ServiceKey(Family.INET, Proto.TCP, (number // 3).to_bytes(4, "big"), 80)
+        client.gather(partial(tell, number))
+        client.new_service(ServiceSpec(key, "none" if number % 3 == 1 else "rr"))
+        wanted.append((number, Errno.EEXIST if number % 3 else None))
+        assert transport.under_way <= AHEAD
+    assert transport.most == AHEAD + 1
+    assert 0 < len(told) < 900
+    assert len(client.get_services()) == 300
+    assert told == wanted
+    client.gather(None)
+    with pytest.raises(ControlError):
+        client.new_service(ServiceSpec(WEB, "nonsense"))

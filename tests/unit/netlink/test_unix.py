@@ -183,6 +183,38 @@ def test_a_director_that_hangs_up_is_named_and_asked_anew(server: Server, path: 
         transport.close()
 
 
+def test_thousands_of_refusals_under_way_block_nobody(transport: UnixTransport) -> None:
+    told: list[ControlError | None] = []
+    client = Client(transport)
+    client.gather(told.append)
+    for number in range(3000):
+        client.del_service(ServiceKey(Family.INET, Proto.TCP, number.to_bytes(4, "big"), 80))
+    client.gather(None)
+    assert [refusal and refusal.errno for refusal in told] == [Errno.ESRCH] * 3000
+
+
+def test_a_director_lost_amid_changes_ends_them(server: Server, path: Path) -> None:
+    told: list[ControlError | None] = []
+    transport = UnixTransport(path, TIMEOUT)
+    client = Client(transport)
+    with serving(ControlSocket(path, server, lambda: 1.0)):
+        client.get_info()
+        client.gather(told.append)
+
+    def many() -> None:
+        for number in range(1000):
+            key = ServiceKey(Family.INET, Proto.TCP, number.to_bytes(4, "big"), 80)
+            client.new_service(ServiceSpec(key, "rr"))
+
+    with pytest.raises(ControlError, match="lost the director"):
+        many()
+    assert not told
+    with serving(ControlSocket(path, server, lambda: 1.0)):
+        client.gather(None)
+        assert len(client.get_services()) == len(told)
+        transport.close()
+
+
 def test_a_request_too_long_is_refused(transport: UnixTransport) -> None:
     with pytest.raises(ControlError) as refusal:
         transport.sysctl_write("x", "y" * LONGEST)
