@@ -1,4 +1,4 @@
-"""What goes on without packets: the defence every second, the estimator every two, the trash every minute.
+"""What goes on without packets: the defence every second, the estimator every two, the trash every minute; jobs.
 
 The engine asks `next_time` and calls `handle` then; connections have timers of their own.
 """
@@ -13,14 +13,13 @@ from pyvs.core.namespace import Namespace
 from pyvs.core.policy import deadline
 from pyvs.core.stats import estimator
 
-_END: Final = object()
 SLACK: Final = 1e-6
 """Seconds by which a clock that counts in fractions may be early."""
 
 
 def next_time(ns: Namespace) -> float:
     """When to call `handle` next."""
-    if ns.estimation is not None:
+    if len(ns.jobs):
         return ns.now
     time = min(ns.next_defense, ns.next_estimate)
     if ns.trash.next_time is not None:
@@ -34,22 +33,21 @@ def next_time(ns: Namespace) -> float:
 def handle(ns: Namespace) -> None:
     """Do what is due at `ns.now`; runs that were missed are not made up for."""
     now = ns.now + SLACK
+    ns.jobs.step()
     if ns.expire_nodest_at is not None and now >= ns.expire_nodest_at:
         ns.expire_nodest_at = None
-        expire_nodest(ns)
+        ns.jobs.begin("expire_nodest", expire_nodest(ns))
     if now >= ns.next_defense:
         ns.next_defense = _following(ns.next_defense, defense.PERIOD, now)
         defense.update(ns)
         if ns.defense.drop_entries:
-            drop_entry.handle(ns)
+            ns.jobs.begin("drop_entry", drop_entry.run(ns))
     if now >= ns.next_estimate:
         ns.next_estimate = _following(ns.next_estimate, estimator.PERIOD, now)
         if ns.sysctl.run_estimation:
-            ns.estimation = estimator.run(ns)
-    if ns.estimation is not None and next(ns.estimation, _END) is _END:
-        ns.estimation = None
+            ns.jobs.begin("estimation", estimator.run(ns))
     if ns.trash.next_time is not None and now >= ns.trash.next_time:
-        ns.trash.sweep(ns.now)
+        ns.jobs.begin("trash", ns.trash.sweep(ns.now))
     if len(ns.drains):
         deadline.handle(ns)
 

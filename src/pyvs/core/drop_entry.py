@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import delete
-from pyvs.core.connections.table import SHARDS
+from pyvs.core.connections.table import SHARDS, STRETCH
 from pyvs.core.flags import ConnFlag, Proto
 from pyvs.core.namespace import Namespace
 
@@ -32,8 +32,8 @@ HALF_OPEN: Final[Mapping[int, frozenset[int]]] = {
 ESTABLISHED: Final[Mapping[int, int]] = {Proto.TCP: 1, Proto.SCTP: 8}
 
 
-def handle(ns: Namespace) -> None:
-    """Drop what has not come far, in a random 32nd of the table. Kernel: `ip_vs_random_dropentry`."""
+def run(ns: Namespace) -> Iterator[None]:
+    """Drop what has not come far, in a random 32nd of the table, a stretch a step. Kernel: `ip_vs_random_dropentry`."""
     part = SHARDS // SHARE
     found: list[Connection] = []
     for shards in ns.connections.incoming.values():
@@ -51,10 +51,12 @@ def handle(ns: Namespace) -> None:
                 while conn is not None:
                     found.append(conn)
                     conn = conn.in_next
-    for conn in found:
+    for count, conn in enumerate(found, 1):
         # One that was seen may be gone meanwhile, with the last of its children.
         if conn.flags & ConnFlag.HASHED and not conn.n_control and _droppable(ns, conn):
             delete(ns, conn)
+        if count % STRETCH == 0:
+            yield
 
 
 def _droppable(ns: Namespace, conn: Connection) -> bool:

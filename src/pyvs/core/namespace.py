@@ -7,7 +7,7 @@ functions take `struct netns_ipvs`. Kernel: `struct netns_ipvs`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +19,7 @@ from pyvs.core.defense import Defense
 from pyvs.core.differences import OURS, Differences
 from pyvs.core.environment import Environment
 from pyvs.core.flags import Hook
+from pyvs.core.jobs import Jobs
 from pyvs.core.packet.fragments import Reassembly
 from pyvs.core.packet.header import Header
 from pyvs.core.policy.drains import Drains
@@ -76,9 +77,9 @@ class Namespace:
         """What is dropped while memory is short."""
         self.expire_nodest_at: float | None = None
         """When to end the connections of removed destinations (sysctl expire_nodest_conn)."""
+        self.jobs = Jobs()
+        """What is done a stretch at a time, and is not at its end."""
         self.next_estimate = now + estimator.PERIOD
-        self.estimation: Iterator[None] | None = None
-        """A run of the estimator that is not at its end."""
         self.next_defense = now + defense.PERIOD
         self.sync = Sync(self)
         """The synchronisation daemons."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Final
 
@@ -45,10 +45,10 @@ class ToldControl(Control):
         self.texts: dict[str, Callable[[], str]] = {}
         """Texts of the director's own beside those of /proc/net, by name."""
 
-    def proc(self, name: str, now: float | None = None) -> str:
-        """A text of the director's own, or of /proc/net. Raises ControlError(ENOENT)."""
+    def proc_parts(self, name: str, now: float | None = None) -> Iterator[str]:
+        """A text of the director's own, or of /proc/net, in parts. Raises ControlError(ENOENT)."""
         own = self.texts.get(name)
-        return super().proc(name, now) if own is None else own()
+        return super().proc_parts(name, now) if own is None else iter((own(),))
 
     def new_service(self, spec: ServiceSpec, now: float) -> None:
         """Add a service. Raises ControlError."""

@@ -44,7 +44,7 @@ def connection(
 def look(ns: Namespace, times: int = 600) -> None:
     """Look at a 32nd so often that all were seen at least once."""
     for _ in range(times):
-        drop_entry.handle(ns)
+        list(drop_entry.run(ns))
 
 
 def lives(conn: Connection) -> bool:
@@ -84,7 +84,7 @@ def test_of_those_with_n_packets_each_nth_is_dropped(ns: Namespace) -> None:
         conn = connection(ns, UDP, in_pkts=3, cport=port)
         turns = ns.defense.turns[3]
         while lives(conn) and ns.defense.turns[3] == turns:
-            drop_entry.handle(ns)
+            list(drop_entry.run(ns))
         ended.append(not lives(conn))
         ns.connections.remove(conn)
     assert ended == [True, False, False, True, False, False, True]
@@ -126,6 +126,6 @@ def test_what_controls_others_stays_until_they_end(ns: Namespace) -> None:
 
 def test_a_run_looks_at_a_small_part(ns: Namespace) -> None:
     conns = [connection(ns, TCP, 3, cport=port) for port in range(1, 3201)]
-    drop_entry.handle(ns)
+    list(drop_entry.run(ns))
     ended = sum(not lives(conn) for conn in conns)
     assert 20 < ended < 250  # 100 of 3200, more or less

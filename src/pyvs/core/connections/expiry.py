@@ -5,6 +5,7 @@ One that controls others (a template, an FTP control connection) can't end befor
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from pyvs.core.connections.binding import unbind_dest
@@ -98,16 +99,21 @@ def fill_cport(ns: Namespace, conn: Connection, cport: int) -> None:
         ns.connections.insert(conn)
 
 
-def expire_nodest(ns: Namespace) -> None:
-    """End the connections of removed servers, and their templates. Kernel: `ip_vs_expire_nodest_conn_flush`."""
-    for conn in ns.connections:
-        dest = conn.dest
-        if dest is None or dest.available or conn.n_control:
-            continue
-        control = conn.control
-        delete(ns, conn)
-        if control is not None and not control.n_control:
-            delete(ns, control)
+def expire_nodest(ns: Namespace) -> Iterator[None]:
+    """End the connections of removed servers, and their templates, a stretch a step.
+
+    Kernel: `ip_vs_expire_nodest_conn_flush`.
+    """
+    for stretch in ns.connections.stretches():
+        for conn in stretch:
+            dest = conn.dest
+            if dest is None or dest.available or conn.n_control:
+                continue
+            control = conn.control
+            delete(ns, conn)
+            if control is not None and not control.n_control:
+                delete(ns, control)
+        yield
 
 
 def delete(ns: Namespace, conn: Connection) -> None:

@@ -14,6 +14,7 @@ the older (`in_next`, `out_next`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from pyvs.core.connections.connection import Connection
@@ -32,6 +33,8 @@ def _shards() -> Shards:
     return [{} for _ in range(SHARDS)]
 
 
+STRETCH: Final = 250
+"""Connections that are looked at in one go by those who walk over all."""
 MOST: Final = 1 << 22
 """Connections and templates that there may be, some 2.5 GB; who would begin one more is refused."""
 
@@ -103,6 +106,12 @@ class ConnectionTable:
             while conn is not None:
                 yield conn
                 conn = conn.in_next
+
+    def stretches(self) -> Iterator[list[Connection]]:
+        """The same, some in each list: between two of them anything may happen. One may be gone by its turn."""
+        rest = iter(self)
+        while stretch := list(islice(rest, STRETCH)):
+            yield stretch
 
     # ---- changing ----------------------------------------------------------
 

@@ -32,7 +32,7 @@ def set_timeouts(ns: Namespace, timeouts: Timeouts) -> None:
         seconds = getattr(timeouts, field)
         if seconds and number in ns.protocols:
             ns.protocols[number].timeouts[state] = seconds
-    settle_all(ns)
+    ns.jobs.begin("terms", settle_all(ns))
 
 
 def get_timeouts(ns: Namespace) -> Timeouts:

@@ -86,18 +86,21 @@ def delete(ns: Namespace, service: Service, key: DestKey) -> None:
         raise ControlError(Errno.ENOENT, f"there is no {_name(service, key)}, so it can't be removed")
     if service.scheduler is not None:
         service.scheduler.removing(destination)
-    put_into_trash(ns, service, destination)
+    service.destinations.remove(destination)
+    ns.services.mixed -= destination.af != service.af
+    throw_away(ns, service, destination)
     if service.scheduler is not None:
         service.scheduler.removed(destination)
 
 
-def put_into_trash(ns: Namespace, service: Service, destination: Destination) -> None:
-    """Unlink a destination; its connections live on. Kernel: `__ip_vs_unlink_dest`, `__ip_vs_del_dest`."""
+def throw_away(ns: Namespace, service: Service, destination: Destination) -> None:
+    """Unlink a destination that its service has let go; its connections live on.
+
+    Kernel: `__ip_vs_unlink_dest`, `__ip_vs_del_dest`.
+    """
     if destination.drain is not None:
         ns.drains.forget(destination)
     destination.available = False
-    service.destinations.remove(destination)
-    ns.services.mixed -= destination.af != service.af
     ns.services.remove_server(destination)
     destination.service = None
     ns.trash.put(destination, service, ns.now)

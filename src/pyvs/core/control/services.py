@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pyvs.core.control.destinations import put_into_trash
+from pyvs.core.control.destinations import throw_away
 from pyvs.core.control.specs import ServiceKey, ServiceSpec, ServiceView
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Family, Proto, ServiceFlag
@@ -19,6 +19,8 @@ from pyvs.core.stats import estimator
 NO_SCHEDULER: Final = "none"
 ADDRESS_LENGTH: Final = {Family.INET: 4, Family.INET6: 16}
 LONGEST_PREFIX: Final = 128
+STRETCH: Final = 250
+"""Servers of one step of a removal, or of setting counters to zero: half a millisecond."""
 
 
 def check_key(key: ServiceKey) -> None:
@@ -68,6 +70,10 @@ def new(ns: Namespace, spec: ServiceSpec) -> None:
     service.netmask = spec.netmask
     service.pe = pe
     _bind_scheduler(ns, service, scheduler)
+    # Its servers may come back, if it was there a moment ago.
+    before = ns.trash.called(service.name)
+    if before is not None:
+        _take_down(ns, before, len(before.destinations))
     ns.services.add(service)
 
 
@@ -92,18 +98,42 @@ def edit(ns: Namespace, spec: ServiceSpec) -> None:
 def delete(ns: Namespace, service: Service) -> None:
     """Remove a service and its destinations. Kernel: `ip_vs_unlink_service`."""
     ns.services.remove(service)
-    if service.scheduler is not None:
-        service.scheduler.close()
-        service.scheduler = None
-    # Newest first out, as the kernel walks the list; no scheduler is told, for there is none any more.
-    for destination in list(service.destinations):
-        put_into_trash(ns, service, destination)
+    ns.trash.expect(service)
+    ns.jobs.begin("removal", clear_away(ns))
 
 
 def flush(ns: Namespace) -> None:
-    """Remove all services. Kernel: `ip_vs_flush`."""
-    for service in ns.services:
-        delete(ns, service)
+    """Remove all services: for packets in one step, whatever their number. Kernel: `ip_vs_flush`."""
+    ns.trash.coming += ns.services.clear()
+    ns.drains.clear()
+    ns.jobs.begin("removal", clear_away(ns))
+
+
+def clear_away(ns: Namespace) -> Iterator[None]:
+    """Throw the servers of removed services into the trash, a stretch a step."""
+    left = STRETCH
+    while (service := ns.trash.next_coming()) is not None:
+        left = _take_down(ns, service, left - 1)
+        if left <= 0:
+            left = STRETCH
+            if service.destinations:
+                ns.trash.expect(service)
+            yield
+
+
+def _take_down(ns: Namespace, service: Service, most: int) -> int:
+    """Throw away so many of a removed service's servers at most; how many more it might have been.
+
+    No scheduler is told, for there is none any more.
+    """
+    service.flags &= ~int(ServiceFlag.HASHED)
+    if service.scheduler is not None:
+        service.scheduler.close()
+        service.scheduler = None
+    while service.destinations and most > 0:
+        throw_away(ns, service, service.destinations.pop())
+        most -= 1
+    return most
 
 
 def zero(service: Service) -> None:
@@ -113,17 +143,22 @@ def zero(service: Service) -> None:
     estimator.zero(service.stats)
 
 
-def zero_all(ns: Namespace) -> None:
-    """Show all counters from zero. Kernel: `ip_vs_zero_all`."""
+def zero_all(ns: Namespace) -> Iterator[None]:
+    """Show all counters from zero, a stretch a step. Kernel: `ip_vs_zero_all`."""
+    looked = 0
     for service in ns.services:
         zero(service)
+        looked += 1 + len(service.destinations)
+        if looked >= STRETCH:
+            looked = 0
+            yield
     estimator.zero(ns.stats)
 
 
 def each(ns: Namespace) -> Iterator[ServiceView]:
     """The services of now, each viewed when its turn comes; those that were removed until then are left out."""
     for service in list(ns.services):
-        if service.flags & ServiceFlag.HASHED:
+        if service in ns.services:
             yield view(service)
 
 

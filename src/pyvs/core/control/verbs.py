@@ -140,15 +140,22 @@ class Control(NativeControl):
         Raises ControlError: EINVAL, EEXIST, ESRCH, EADDRNOTAVAIL.
         """
         self.ns.now = now
-        return perform(self.ns, request)
+        done = perform(self.ns, request)
+        self.ns.services.generation += 1
+        return done
 
     # ---- counters and texts ------------------------------------------------
 
     def zero(self, key: ServiceKey | None, now: float) -> None:
         """Show counters from zero: of one service with its servers, or all. Raises ControlError: ESRCH."""
+        for _ in self.zeroing(key, now):
+            pass
+
+    def zeroing(self, key: ServiceKey | None, now: float) -> Iterator[None]:
+        """The same, a stretch a step."""
         self.ns.now = now
         if key is None:
-            services.zero_all(self.ns)
+            yield from services.zero_all(self.ns)
         else:
             services.zero(services.find(self.ns, key))
 
@@ -159,8 +166,13 @@ class Control(NativeControl):
 
     def proc(self, name: str, now: float | None = None) -> str:
         """The text of /proc/net/NAME, as of `now`. Raises ControlError: ENOENT."""
+        return "".join(self.proc_parts(name, now))
+
+    def proc_parts(self, name: str, now: float | None = None) -> Iterator[str]:
+        """The same in parts, each made when it is asked for, so that packets need not wait for all."""
         if now is not None:
             self.ns.now = now
         if name not in FILES:
             raise ControlError(Errno.ENOENT, f"there is no file {name!r}: take one of {', '.join(FILES)}")
-        return FILES[name](self.ns)
+        text = FILES[name](self.ns)
+        return iter((text,)) if isinstance(text, str) else text

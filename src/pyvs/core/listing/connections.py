@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from pyvs.core.connections.connection import Connection
@@ -18,20 +19,27 @@ ASSURED: Final = 1
 """Of a template's state. Kernel: `IP_VS_CTPL_S_ASSURED`."""
 
 
-def show(ns: Namespace) -> str:
-    """The text of /proc/net/ip_vs_conn."""
-    return HEADER + "".join(
-        f"{_ends(ns, conn)} {_seconds_left(ns, conn):>7}{_pe(conn)}\n" for conn in ns.connections
-    )
+def show(ns: Namespace) -> Iterator[str]:
+    """The text of /proc/net/ip_vs_conn, in parts: what ends meanwhile is left out."""
+    yield HEADER
+    for stretch in ns.connections.stretches():
+        yield "".join(
+            f"{_ends(ns, conn)} {_seconds_left(ns, conn):>7}{_pe(conn)}\n"
+            for conn in stretch
+            if conn.flags & ConnFlag.HASHED
+        )
 
 
-def show_sync(ns: Namespace) -> str:
+def show_sync(ns: Namespace) -> Iterator[str]:
     """The text of /proc/net/ip_vs_conn_sync: who told of each connection, instead of engine and name."""
-    return SYNC_HEADER + "".join(
-        f"{_ends(ns, conn)} {'SYNC' if conn.flags & ConnFlag.SYNC else 'LOCAL':<6} "
-        f"{_seconds_left(ns, conn):>7}\n"
-        for conn in ns.connections
-    )
+    yield SYNC_HEADER
+    for stretch in ns.connections.stretches():
+        yield "".join(
+            f"{_ends(ns, conn)} {'SYNC' if conn.flags & ConnFlag.SYNC else 'LOCAL':<6} "
+            f"{_seconds_left(ns, conn):>7}\n"
+            for conn in stretch
+            if conn.flags & ConnFlag.HASHED
+        )
 
 
 def _ends(ns: Namespace, conn: Connection) -> str:

@@ -5,6 +5,7 @@ Kernel: `ip_msqhst_procinfo`, `portfw_procinfo` of Linux 2.2.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
@@ -15,18 +16,23 @@ if TYPE_CHECKING:
     from pyvs.core.connections.connection import Sequence
     from pyvs.core.namespace import Namespace
 
+PART: Final = 100
+"""Lines that are made in one go: a third of a millisecond."""
 _NAMES: Final[dict[int, str]] = {Proto.TCP: "TCP", Proto.UDP: "UDP", Proto.ICMP: "ICMP"}
 
 
-def show_entries(ns: Namespace) -> str:
-    """A line of 128 bytes an entry; the ports that are still free of UDP, TCP and ICMP in the heading."""
+def show_entries(ns: Namespace) -> Iterator[str]:
+    """A line of 128 bytes an entry; the ports that are still free of UDP, TCP and ICMP in the heading. In parts."""
     masquerade = ns.masquerade
     free = (masquerade.pool if masquerade is not None else PortPool()).free
     counts = ",".join(str(free[protocol]) for protocol in (Proto.UDP, Proto.TCP, Proto.ICMP))
     lines = [
         f"Prc FromIP   FPrt ToIP     TPrt Masq Init-seq  Delta PDelta Expires (free={counts})".ljust(127)
     ]
-    for entry in masquerade.table if masquerade is not None else ():
+    for entry in list(masquerade.table) if masquerade is not None else ():
+        if len(lines) >= PART:
+            yield "\n".join(lines) + "\n"
+            lines = []
         init, delta, previous = _sequence(entry.out_seq)
         left = max(0, int((entry.expires - ns.now) * 100))
         lines.append(
@@ -35,7 +41,7 @@ def show_entries(ns: Namespace) -> str:
                 f"{entry.dport:04X} {entry.mport:04X} {init:08X} {delta:6} {previous:6} {left:7}"
             ).ljust(127)
         )
-    return "\n".join(lines) + "\n"
+    yield "\n".join(lines) + "\n"
 
 
 def show_rules(ns: Namespace) -> str:

@@ -71,8 +71,12 @@ class Drains:
 
     def forget(self, destination: Destination) -> None:
         """It is removed."""
-        if self._drains.pop(destination, None) is not None:
-            destination.drain = None
+        self._drains.pop(destination, None)
+        destination.drain = None
+
+    def clear(self) -> None:
+        """All are removed; each is told by `forget`."""
+        self._drains = {}
 
     def next_time(self) -> float | None:
         """When `deadline.handle` has something to do."""

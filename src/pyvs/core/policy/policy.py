@@ -6,8 +6,10 @@ nothing unusual about it, so that usual packets pay one look.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from pyvs.core.errors import ControlError, Errno
@@ -26,6 +28,7 @@ IDLE_STATES: Final[dict[int, int]] = {
     Proto.SCTP: SctpState.ESTABLISHED,
 }
 """The state, by protocol, whose timeout a service may choose."""
+STRETCH: Final = 1000
 LONGEST: Final = 31 * 24 * 3600
 """Seconds: what ipvsadm takes as the longest timeout."""
 
@@ -105,12 +108,11 @@ def settle(ns: Namespace, destination: Destination, service: Service) -> None:
     destination.terms = Terms(timeouts, resets, resets or draining, policy.udp_leaves)
 
 
-def settle_all(ns: Namespace) -> None:
-    """The same for all servers with terms: a timeout of all services has changed."""
-    for service in ns.services:
-        for destination in service.destinations:
-            if destination.terms is not None:
-                settle(ns, destination, service)
-    for destination, service in ns.trash:
+def settle_all(ns: Namespace) -> Iterator[None]:
+    """The same for all servers with terms, a stretch a step: a timeout of all services has changed."""
+    servers = ((each, service) for service in ns.services for each in service.destinations)
+    for count, (destination, service) in enumerate(chain(servers, ns.trash), 1):
         if destination.terms is not None:
             settle(ns, destination, service)
+        if count % STRETCH == 0:
+            yield

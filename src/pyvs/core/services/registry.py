@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from pyvs.core.flags import Family, Forward, Proto, ServiceFlag, TunType
 from pyvs.core.persistence.engine import PersistenceEngine
 from pyvs.core.services.destination import Destination
-from pyvs.core.services.service import Service
+from pyvs.core.services.service import Service, ServiceName
 
 FTP_PORT: Final = 21
 FTP_DATA_PORT: Final = 20
@@ -28,8 +28,11 @@ class Registry:
     def __init__(self) -> None:
         self._by_address: dict[ServicePlace, Service] = {}
         self._by_mark: dict[tuple[int, int], Service] = {}
-        self._servers: dict[ServerPlace, list[Destination]] = {}
-        """NAT servers by address and port, tunnel servers by address and outer port. Kernel: `rs_table`."""
+        self._servers: dict[ServerPlace, dict[Destination, None]] = {}
+        """NAT servers by address and port, tunnel servers by address and outer port; the newest last.
+
+        Kernel: `rs_table`.
+        """
         self._added = 0
         self.ftp_services = 0
         """Kernel: `ftpsvc_counter`."""
@@ -50,6 +53,10 @@ class Registry:
     def __iter__(self) -> Iterator[Service]:
         yield from list(self._by_address.values())
         yield from list(self._by_mark.values())
+
+    def __contains__(self, service: Service) -> bool:
+        """Whether this very service is there."""
+        return self._named(service).get(service.name) is service
 
     # ---- services ----------------------------------------------------------
 
@@ -85,10 +92,8 @@ class Registry:
         self._added += 1
         service.order = self._added
         service.flags |= int(ServiceFlag.HASHED)
-        if service.fwmark:
-            self._by_mark[service.af, service.fwmark] = service
-        else:
-            self._by_address[service.af, service.protocol, service.addr, service.port] = service
+        self._named(service)[service.name] = service
+        if not service.fwmark:
             self.ftp_services += service.port == FTP_PORT
             self.port_zero_services += service.port == 0
         self.families[service.af] = self.families.get(service.af, 0) + 1
@@ -98,14 +103,24 @@ class Registry:
         """Unhash it. Kernel: `ip_vs_svc_unhash`."""
         self.generation += 1
         service.flags &= ~int(ServiceFlag.HASHED)
-        if service.fwmark:
-            del self._by_mark[service.af, service.fwmark]
-        else:
-            del self._by_address[service.af, service.protocol, service.addr, service.port]
+        del self._named(service)[service.name]
+        if not service.fwmark:
             self.ftp_services -= service.port == FTP_PORT
             self.port_zero_services -= service.port == 0
         self.families[service.af] -= 1
+        self.mixed -= sum(each.af != service.af for each in service.destinations)
         self.conn_out_services -= _has_conn_out(service.pe)
+
+    def clear(self) -> list[dict[ServiceName, Service]]:
+        """Forget all services and servers in one step; the services, by name."""
+        services: list[Any] = [self._by_address, self._by_mark]
+        self._by_address, self._by_mark, self._servers, self.families = {}, {}, {}, {}
+        self.ftp_services = self.port_zero_services = self.mixed = self.conn_out_services = 0
+        self.generation += 1
+        return services
+
+    def _named(self, service: Service) -> Any:
+        return self._by_mark if service.fwmark else self._by_address
 
     def set_pe(self, service: Service, pe: PersistenceEngine | None) -> None:
         """Give a service another persistence engine, or none."""
@@ -120,20 +135,20 @@ class Registry:
         self.generation += 1
         place = _place(destination)
         if place is not None:
-            self._servers.setdefault(place, []).insert(0, destination)
+            self._servers.setdefault(place, {})[destination] = None
 
     def remove_server(self, destination: Destination) -> None:
         """Forget it, before its method, port or tunnel changes. Kernel: `ip_vs_rs_unhash`."""
         self.generation += 1
         place = _place(destination)
         if place is not None and destination in self._servers.get(place, ()):
-            self._servers[place].remove(destination)
+            del self._servers[place][destination]
             if not self._servers[place]:
                 del self._servers[place]
 
     def find_server(self, af: int, protocol: int, addr: bytes, port: int) -> Destination | None:
         """The NAT server that a packet comes from. Kernel: `ip_vs_find_real_service`."""
-        for destination in self._servers.get((af, addr, port), ()):
+        for destination in reversed(self._servers.get((af, addr, port), {})):
             if destination.forward == Forward.MASQ and (
                 destination.protocol == protocol or destination.vfwmark
             ):
@@ -142,7 +157,7 @@ class Registry:
 
     def find_tunnel(self, af: int, addr: bytes, port: int) -> Destination | None:
         """The tunnel server that an ICMP error speaks of. Kernel: `ip_vs_find_tunnel`."""
-        for destination in self._servers.get((af, addr, port), ()):
+        for destination in reversed(self._servers.get((af, addr, port), {})):
             if destination.forward == Forward.TUNNEL:
                 return destination
         return None

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pyvs.core.schedulers.scheduler import Scheduler
 
 
+ServiceName = tuple[int, int, bytes, int] | tuple[int, int]
+"""Family, protocol, address and port; or family and mark."""
+
+
 class Service:
     """What clients see as one server."""
 
@@ -60,6 +64,13 @@ class Service:
         self.stats = Counters()
         self.order = 0
         """Counts the services in the order in which they were added."""
+
+    @property
+    def name(self) -> ServiceName:
+        """What it is known by: there is one of a name."""
+        if self.fwmark:
+            return self.af, self.fwmark
+        return self.af, self.protocol, self.addr, self.port
 
     @property
     def persistent(self) -> bool:

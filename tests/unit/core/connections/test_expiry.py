@@ -207,7 +207,7 @@ def test_connections_and_templates_of_removed_servers_end(
     above, below, stranger = template(make), make(), make(dest=None, cport=9, flags=Forward.BYPASS)
     expiry.control_add(below, above)
     dest.available = False
-    expiry.expire_nodest(ns)
+    list(expiry.expire_nodest(ns))
     assert list(ns.connections) == [stranger]
     assert dest.refcnt == 0
 
@@ -223,14 +223,14 @@ def test_one_alone_ends_and_a_controller_of_others_stays(
     for one in (below, stays):
         expiry.control_add(one, above)
     dest.available = False
-    expiry.expire_nodest(ns)
+    list(expiry.expire_nodest(ns))
     assert set(ns.connections) == {above, stays}
     assert (above.timeout, above.n_control, alone.slot) == (300, 1, -1)
 
 
 def test_connections_of_servers_that_are_there_stay(ns: Namespace, make: Make) -> None:
     conn = make()
-    expiry.expire_nodest(ns)
+    list(expiry.expire_nodest(ns))
     assert list(ns.connections) == [conn]
 
 

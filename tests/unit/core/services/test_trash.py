@@ -48,7 +48,7 @@ def test_forgotten_after_two_idle_minutes() -> None:
         now = trash.next_time
         if now > 200:
             destination.refcnt = 0
-        trash.sweep(now)
+        list(trash.sweep(now))
         seen.append((now, len(trash)))
     # Once a minute; idle since 250 s, so gone at 370 s.
     assert seen == [(70, 1), (130, 1), (190, 1), (250, 1), (310, 1), (370, 0)]
