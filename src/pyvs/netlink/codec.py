@@ -7,10 +7,11 @@
 Numbers are in the host's byte order unless a table says otherwise. Kernel: `nla_parse_deprecated`, `nla_put`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pyvs.core.errors import Errno
 from pyvs.netlink.attributes import Attribute, Flag, Kind, MessageType, Table
@@ -22,6 +23,9 @@ _MESSAGE: Final = Struct("=IHHII")
 _GENERIC: Final = Struct("=BBH")
 _ATTRIBUTE: Final = Struct("=HH")
 _ERROR: Final = Struct("=i")
+_ACKNOWLEDGED: Final = Struct("=iIHHII")
+_CAPPED: Final = int(Flag.CAPPED)
+_REFUSAL: Final = int(MessageType.ERROR)
 
 _BYTES: Final = (Kind.BINARY, Kind.NEST)
 
@@ -30,6 +34,10 @@ GENERIC_HEADER: Final = _GENERIC.size
 _ADDRESS6: Final = 16
 _TYPE_MASK: Final = 0x3FFF
 """Without the bits NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
+LAYOUTS_MAX: Final = 256
+"""Of a table; what comes in other layouts later is read attribute by attribute."""
+ALIKE_MAX: Final = 4
+"""Layouts of the same length: each that fits not costs time."""
 
 _NUMBERS: Final = {
     Kind.U8: Struct("=B"),
@@ -49,8 +57,7 @@ class MalformedError(Exception):
         self.errno = errno
 
 
-@dataclass(slots=True, frozen=True)
-class Message:
+class Message(NamedTuple):
     """One netlink message, its payload still bytes."""
 
     type: int
@@ -71,8 +78,8 @@ class Message:
 
     def encode(self) -> bytes:
         """The message as it goes over the wire."""
-        length = HEADER + len(self.payload)
-        return _MESSAGE.pack(length, self.type, self.flags, self.seq, self.portid) + self.payload
+        kind, flags, seq, portid, payload = self
+        return _MESSAGE.pack(HEADER + len(payload), kind, flags, seq, portid) + payload
 
 
 def generic(command: int, attributes: bytes = b"", version: int = 1) -> bytes:
@@ -82,10 +89,10 @@ def generic(command: int, attributes: bytes = b"", version: int = 1) -> bytes:
 
 def messages(data: bytes) -> Iterator[Message]:
     """The messages of one datagram; stops at the first whose length is impossible. Kernel: `netlink_rcv_skb`."""
-    at = 0
-    while len(data) - at >= HEADER:
+    at, end = 0, len(data)
+    while end - at >= HEADER:
         length, kind, flags, seq, portid = _MESSAGE.unpack_from(data, at)
-        if length < HEADER or length > len(data) - at:
+        if length < HEADER or length > end - at:
             return
         yield Message(kind, flags, seq, portid, data[at + HEADER : at + length])
         at += length + 3 & ~3
@@ -93,17 +100,16 @@ def messages(data: bytes) -> Iterator[Message]:
 
 def error(request: Message, errno: int, portid: int, sentence: str = "") -> Message:
     """An acknowledgement (errno 0) or a refusal, which holds the whole request. Kernel: `netlink_ack`."""
-    flags = 0
-    whole = Message(request.type, request.flags, request.seq, request.portid, request.payload).encode()
-    if errno:
-        body = _ERROR.pack(-errno) + whole + bytes(-len(whole) % 4)
+    kind, asked, seq, asker, payload = request
+    if not errno:
+        flags, body = _CAPPED, _ACKNOWLEDGED.pack(0, HEADER + len(payload), kind, asked, seq, asker)
     else:
-        body = _ERROR.pack(0) + whole[:HEADER]
-        flags |= Flag.CAPPED
+        whole = request.encode()
+        flags, body = 0, _ERROR.pack(-errno) + whole + bytes(-len(whole) % 4)
     if sentence:
-        flags |= Flag.ACK_TLVS
+        flags |= int(Flag.ACK_TLVS)
         body += _attribute(1, sentence.encode("utf-8", "backslashreplace") + b"\0")
-    return Message(MessageType.ERROR, flags, request.seq, portid, body)
+    return Message(_REFUSAL, flags, seq, portid, body)
 
 
 def read_error(message: Message) -> tuple[int, bytes]:
@@ -200,6 +206,18 @@ def decode(table: Table, data: bytes) -> Values:
     Raises MalformedError: ERANGE for one that is too short or too long, EINVAL for a string without end.
     Kernel: `nla_parse_deprecated`, which skips what it doesn't know and what is left over.
     """
+    for read in table.layouts.get(len(data), ()):
+        known: Values | None = read(data)
+        if known is not None:
+            return known
+    values = _walk(table, data)
+    if table.looked_at < LAYOUTS_MAX:
+        table.looked_at += 1
+        _learn(table, data, len(values))
+    return values
+
+
+def _walk(table: Table, data: bytes) -> Values:
     values: Values = {}
     reading = table.reading or _read_by(table)
     unpack = _ATTRIBUTE.unpack_from
@@ -221,6 +239,70 @@ def decode(table: Table, data: bytes) -> Values:
                 values[name] = _value(table, row, data[at + 4 : at + length])
         at += length + 3 & ~3
     return values
+
+
+def _learn(table: Table, data: bytes, count: int) -> None:
+    """Remember how these attributes lie, as their senders write all others so: one look takes them in then.
+
+    Only what is plain: nothing unknown, repeated, too long or left over.
+    """
+    heads: list[int] = []
+    names: list[str] = []
+    fixes: list[tuple[str, Callable[[Any], Any]]] = []
+    form = "="
+    at, end = 0, len(data)
+    while at < end:
+        if end - at < _ATTRIBUTE.size:
+            return
+        length, number = _ATTRIBUTE.unpack_from(data, at)
+        row = table.by_number.get(number & _TYPE_MASK)
+        if row is None or not _ATTRIBUTE.size <= length <= end - at:
+            return
+        kind = _NUMBERS.get(row.kind)
+        size = length - _ATTRIBUTE.size
+        if kind is None:
+            form += f"I{size}s"
+        elif size == kind.size:
+            form += f"I{kind.format[1:]}"
+        else:
+            return
+        if kind is None and row.kind not in _BYTES:
+            fixes.append((row.name, partial(_value, table, row)))
+        elif row.kind is Kind.BE16 and sys.byteorder == "little":
+            fixes.append((row.name, _swap))
+        heads += _NUMBERS[Kind.U32].unpack_from(data, at)
+        names.append(row.name)
+        form += f"{min(-length % 4, end - at - length)}x"
+        at += length + 3 & ~3
+    alike = table.layouts.setdefault(end, [])
+    if len(names) == count and len(alike) < ALIKE_MAX:
+        alike.append(_reader(Struct(form), tuple(heads), tuple(names), fixes))
+
+
+def _reader(
+    layout: Struct,
+    heads: tuple[int, ...],
+    names: tuple[str, ...],
+    fixes: list[tuple[str, Callable[[Any], Any]]],
+) -> Callable[[bytes], Values | None]:
+    """What reads attributes that lie so, and gives None for others."""
+    unpack = layout.unpack
+
+    def read(data: bytes) -> Values | None:
+        fields = unpack(data)
+        if fields[::2] != heads:
+            return None
+        values = dict(zip(names, fields[1::2], strict=True))
+        for name, fix in fixes:
+            values[name] = fix(values[name])
+        return values
+
+    return read
+
+
+def _swap(number: int) -> int:
+    """A number of 16 bits in the other byte order."""
+    return (number & 0xFF) << 8 | number >> 8
 
 
 def _value(table: Table, row: Attribute, data: bytes) -> Any:

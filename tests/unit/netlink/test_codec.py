@@ -6,8 +6,21 @@ from hypothesis import strategies as st
 
 from pyvs.core.errors import Errno
 from pyvs.netlink import attributes
-from pyvs.netlink.attributes import ACK, DAEMON, SERVICE, STATS64, TOP, Flag, Kind, MessageType, Table
+from pyvs.netlink.attributes import (
+    ACK,
+    DAEMON,
+    SERVICE,
+    STATS64,
+    TOP,
+    Attribute,
+    Flag,
+    Kind,
+    MessageType,
+    Table,
+)
 from pyvs.netlink.codec import (
+    ALIKE_MAX,
+    LAYOUTS_MAX,
     MalformedError,
     Message,
     decode,
@@ -57,6 +70,44 @@ def test_decode_undoes_encode(drawn: tuple[Table, dict[str, Any]]) -> None:
     data = encode(table, values)
     assert len(data) % 4 == 0
     assert decode(table, data) == values
+
+
+def outcome(table: Table, data: bytes) -> dict[str, Any] | str:
+    try:
+        return decode(table, data)
+    except MalformedError as problem:
+        return str(problem)
+
+
+@given(
+    tables_and_values(),
+    st.lists(st.tuples(st.integers(0, 399), st.binary(min_size=1, max_size=4)), max_size=3),
+)
+def test_layouts_that_were_learnt_change_nothing(
+    drawn: tuple[Table, dict[str, Any]], edits: list[tuple[int, bytes]]
+) -> None:
+    table, values = drawn
+    data = encode(table, values)
+    learnt, plain = (Table(table.name, *table.by_number.values()) for _ in range(2))
+    plain.looked_at = LAYOUTS_MAX
+    assert decode(learnt, data) == decode(plain, data) == values
+    assert learnt.layouts
+    assert not plain.layouts
+    damaged = bytearray(data)
+    for at, piece in edits:
+        damaged[at % (len(data) + 1) : at % (len(data) + 1) + len(piece)] = piece
+    assert outcome(learnt, bytes(damaged)) == outcome(plain, bytes(damaged))
+    assert decode(learnt, data) == values
+
+
+def test_layouts_are_bounded() -> None:
+    table = Table("many", *(Attribute(number, f"a{number}", Kind.BINARY) for number in range(1, 10)))
+    for length in range(100):
+        for number in range(1, 10):
+            values = {f"a{number}": bytes(4 * length)}
+            assert decode(table, encode(table, values)) == values
+    assert {len(alike) for alike in table.layouts.values()} == {ALIKE_MAX}
+    assert table.looked_at == LAYOUTS_MAX
 
 
 @given(st.sampled_from(TABLES), st.binary(max_size=200))
