@@ -9,16 +9,16 @@ from typing import Final
 
 import click
 
-from pyvs.cli.applying.difference import difference, show
+from pyvs.cli.applying.difference import difference, show, shown
 from pyvs.cli.applying.reading import read_tables
 from pyvs.cli.applying.tables import Tables, tables_of
-from pyvs.cli.policy import read_policies
-from pyvs.cli.rules import Rules, RulesError, client_of
-from pyvs.core.control.native_specs import Change, SetPolicy
+from pyvs.cli.marked_lines import read_marked, refuse_without_service
+from pyvs.cli.rules import Rules, RulesError, client_of, mistake
+from pyvs.core.control.native_specs import Change
 from pyvs.core.control.verbs import Control
 from pyvs.core.errors import ControlError, Errno, PyvsError
 from pyvs.netlink.native_client import NativeClient
-from pyvs.netlink.native_rows import rule_rows
+from pyvs.netlink.native_rows import key_text, masquerade_row, rule_rows
 from pyvs.netlink.unix import UnixTransport, socket_path
 
 FAILED: Final = 1
@@ -27,13 +27,16 @@ TRIES: Final = 5
 
 
 class FileRules:
-    """A rule file for `pyvs run`: its rules, its policies, and whether it has changed."""
+    """A rule file for `pyvs run`: its rules, its marked lines, and whether it has changed."""
 
     def __init__(self, rules: Rules, text: str) -> None:
         """Raises RulesError."""
         self.rules = rules
         self._text = text
-        self._policies = [SetPolicy(key, policy) for key, policy in read_policies(text, rules.file)]
+        self._marked = read_marked(text, rules.file)
+        refuse_without_service(
+            self._marked, {key_text(view.spec.key) for view, _ in rules.services}, rules.file
+        )
 
     @property
     def digest(self) -> str:
@@ -41,16 +44,27 @@ class FileRules:
         return sha256(self._text.encode("utf-8", "replace")).hexdigest()
 
     def apply(self, control: Control, now: float) -> None:
-        """Put the rules into an engine without any. Raises PyvsError."""
+        """Put the rules into an engine without any. Raises PyvsError, and it has no services then."""
         self.rules.apply(control, now)
-        control.apply(self._policies, None, now)
+        try:
+            control.apply([line.said for line in self._marked], None, now)
+        except ControlError as refusal:
+            control.flush(now)
+            line = self._marked[refusal.change or 0]
+            raise RulesError(mistake(self.rules.file, line.number, line.text, str(refusal))) from None
 
     def bring(self, control: Control, now: float) -> int:
         """Bring an engine to them, in one step: how many changes. Raises PyvsError."""
-        present = tables_of(list(row) for rule in control.each_rule() for row in rule_rows(rule))
+        rows = [list(row) for rule in control.each_rule() for row in rule_rows(rule)]
+        present = tables_of([*rows, *(list(masquerade_row(each)) for each in control.get_masquerade())])
         wanted = read_tables(self._text, self.rules.file, present)
         client = client_of(control, now)
-        return control.apply(difference(present, wanted, client.get_config, client.sysctl_read), None, now)
+        changes = difference(present, wanted, client.get_config, client.sysctl_read)
+        try:
+            return control.apply(changes, None, now)
+        except ControlError as refusal:
+            line = " ".join(shown(changes[refusal.change or 0], present))
+            raise RulesError(f"{self.rules.file}: {refusal}\n    {line}") from None
 
 
 def bring(client: NativeClient, text: str, file: str, *, dry: bool, quiet: bool) -> list[Change]:
@@ -80,10 +94,10 @@ def bring(client: NativeClient, text: str, file: str, *, dry: bool, quiet: bool)
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option("--quiet", "-q", is_flag=True, help="Don't show what changes.")
 def apply(file: str, dry_run: bool, quiet: bool) -> None:
-    """Bring the director to what FILE says: lines as ipvsadm-save writes them ('-' reads standard input).
+    """Bring the director to what FILE says: lines of `pyvs save` or ipvsadm-save ('-' reads standard input).
 
-    What is not in FILE goes, what is in it comes or changes, all in one step or not at all. Connections of services and
-    servers that stay go on.
+    What is not in FILE goes, policies and masquerading too; what is in it comes or changes, all in one step or not at
+    all. Connections of services and servers that stay go on.
     """
     client = NativeClient(UnixTransport(socket_path()))
     try:

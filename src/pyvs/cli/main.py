@@ -14,6 +14,7 @@ COMMANDS: Final[dict[str, str]] = {
     "explain": "pyvs.cli.explain:explain",
     "lab": "pyvs.cli.lab:lab",
     "apply": "pyvs.cli.apply:apply",
+    "save": "pyvs.cli.save:save",
     "connections": "pyvs.cli.connections:connections",
     "drop-connections": "pyvs.cli.drop_connections:drop_connections",
     "drain": "pyvs.cli.drain:drain",

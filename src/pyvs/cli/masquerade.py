@@ -77,8 +77,13 @@ def masquerade() -> None:
 )
 def add(source: IPv4Network, address: IPv4Address | None) -> None:
     """Masquerade the network SOURCE."""
+    _change(network_request(source, address))
+
+
+def network_request(source: IPv4Network, address: IPv4Address | None) -> NetworkRequest:
+    """What `add` asks."""
     under = None if address is None else address.packed
-    _change(NetworkRequest(True, source.network_address.packed, source.prefixlen, under))
+    return NetworkRequest(True, source.network_address.packed, source.prefixlen, under)
 
 
 @masquerade.command()
@@ -96,7 +101,12 @@ def agent(machine: IPv4Address, port: int) -> None:
 
     While there are agents, all forwarded ports lead to the machine with the most percent.
     """
-    _change(AgentRequest(True, machine.packed, port))
+    _change(agent_request(machine, port))
+
+
+def agent_request(machine: IPv4Address, port: int) -> AgentRequest:
+    """What `agent` asks."""
+    return AgentRequest(True, machine.packed, port)
 
 
 @masquerade.command("forget-agent")

@@ -1,9 +1,4 @@
-"""`pyvs policy`: what services ask for their connections beyond the kernel's; and the lines that say so in rule files.
-
-    # pyvs: policy -t 192.0.2.100:80 --idle 600 --at-expiry rst --udp-leaves
-
-To ipvsadm such a line is a comment.
-"""
+"""`pyvs policy`: what services ask for their connections beyond the kernel's; and the words that say so."""
 
 from __future__ import annotations
 
@@ -21,7 +16,6 @@ from pyvs.cli.ipvsadm.main import SYSTEM_NAMES
 from pyvs.cli.ipvsadm.names import Names
 from pyvs.cli.ipvsadm.parse import parse
 from pyvs.cli.ipvsadm.save import save_service
-from pyvs.cli.rules import RulesError, mistake
 from pyvs.cli.service_options import service_options
 from pyvs.core.control.specs import ServiceKey, ServiceSpec, ServiceView
 from pyvs.core.errors import ControlError
@@ -31,7 +25,8 @@ from pyvs.netlink.native_filter import read_time
 from pyvs.netlink.native_rows import key_text, read_key, read_policy
 from pyvs.netlink.unix import UnixTransport, socket_path
 
-MARK: Final = "# pyvs: policy "
+LINE: Final = "# pyvs: policy "
+"""So such words begin in a rule file; see marked_lines.py."""
 EXPECTED: Final = "-t ADDRESS:PORT [--idle SECONDS] [--at-expiry silent|rst] [--udp-leaves]"
 FAILED: Final = 1
 _SERVICE: Final = {"-t", "-u", "--tcp-service", "--udp-service", "--sctp-service", "-f", "--fwmark-service"}
@@ -43,9 +38,9 @@ def service_words(key: ServiceKey) -> str:
     return line.partition(" -s ")[0].removeprefix("-A ")
 
 
-def policy_line(key: ServiceKey, policy: Policy) -> str:
-    """The line of a rule file."""
-    words = [MARK.rstrip(), service_words(key)]
+def policy_words(key: ServiceKey, policy: Policy) -> str:
+    """The options that say so."""
+    words = [service_words(key)]
     if policy.idle:
         words.append(f"--idle {policy.idle:.6f}".rstrip("0").rstrip("."))
     if policy.at_expiry is not AtExpiry.SILENT:
@@ -55,9 +50,9 @@ def policy_line(key: ServiceKey, policy: Policy) -> str:
     return " ".join(words)
 
 
-def read_policy_line(line: str, names: Names) -> tuple[ServiceKey, Policy]:
-    """The service and policy of such a line. Raises ValueError with a sentence."""
-    words = line.removeprefix(MARK).split()
+def read_policy_words(text: str, names: Names) -> tuple[ServiceKey, Policy]:
+    """The service and policy of such options. Raises ValueError with a sentence."""
+    words = text.split()
     service: list[str] = []
     policy = DEFAULT
     while words:
@@ -77,19 +72,6 @@ def read_policy_line(line: str, names: Names) -> tuple[ServiceKey, Policy]:
         else:
             raise ValueError(f"{word} is unknown; expected {EXPECTED}")
     return read_service_words(service, names), policy
-
-
-def read_policies(text: str, file: str, names: Names = SYSTEM_NAMES) -> list[tuple[ServiceKey, Policy]]:
-    """The policies of a rule file. Raises RulesError."""
-    found = []
-    if MARK in text:
-        for number, line in enumerate(map(str.strip, text.split("\n")), 1):
-            if line.startswith(MARK):
-                try:
-                    found.append(read_policy_line(line, names))
-                except (ValueError, ControlError) as problem:
-                    raise RulesError(mistake(file, number, line, str(problem))) from None
-    return found
 
 
 def read_service_words(words: Sequence[str], names: Names) -> ServiceKey:
@@ -141,7 +123,7 @@ def policy(
             if idle or at_expiry or clear or udp_leaves is not None:
                 raise ValueError("of which service? Name it by -t, -u, --sctp-service or -f")
             for each, has in known.items():
-                click.echo(policy_line(each, has))
+                click.echo(LINE + policy_words(each, has))
             return
         key = read_service_words(service, SYSTEM_NAMES)
         wanted = DEFAULT if clear else known.get(key, DEFAULT)
@@ -153,7 +135,7 @@ def policy(
             wanted = replace(wanted, udp_leaves=udp_leaves)
         if wanted == known.get(key, DEFAULT) and not clear:
             client.get_service(key)
-            click.echo(policy_line(key, wanted))
+            click.echo(LINE + policy_words(key, wanted))
             return
         client.set_policy(key, wanted)
     except (ValueError, ControlError) as problem:

@@ -95,30 +95,38 @@ def _one_command(context: click.Context, parameter: click.Parameter, given: bool
 @click.pass_context
 def portfw(
     context: click.Context,
-    protocol: str | None,
-    local: End | None,
-    remote: End | None,
-    pref: int | None,
+    /,
     numeric: bool,
+    **_: object,
 ) -> None:
     """Lead ports of the director to machines behind it.
 
     Several rules for one port share its connections by their preferences.
     """
+    request = request_of(context)
+    if request is not None:
+        asking(lambda client: client.masquerade(request), "pyvs portfw")
+        return
+    asking(
+        lambda client: click.echo(listing(client.proc("ip_portfw"), numeric=numeric), nl=False),
+        "pyvs portfw",
+    )
+
+
+def request_of(context: click.Context) -> ForwardingRequest | None:
+    """What a command line asks; None: a list. Raises click.UsageError."""
     chosen = context.meta.get(COMMAND)
     if chosen is None:
         raise click.UsageError("one of -a, -e, -d, -f, -l is needed")
     command = str(chosen.name)
     if command == "list":
-        asking(
-            lambda client: click.echo(listing(client.proc("ip_portfw"), numeric=numeric), nl=False),
-            "pyvs portfw",
-        )
-        return
-    request = ForwardingRequest(Command.FLUSH)
-    if command != "flush":
-        request = ForwardingRequest(Command(command), _rule(command, protocol, local, remote, pref))
-    asking(lambda client: client.masquerade(request), "pyvs portfw")
+        return None
+    if command == "flush":
+        return ForwardingRequest(Command.FLUSH)
+    given = context.params
+    return ForwardingRequest(
+        Command(command), _rule(command, given["protocol"], given["local"], given["remote"], given["pref"])
+    )
 
 
 def _rule(

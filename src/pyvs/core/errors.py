@@ -40,3 +40,5 @@ class ControlError(PyvsError):
     def __init__(self, errno: Errno, message: str) -> None:
         super().__init__(message)
         self.errno = errno
+        self.change: int | None = None
+        """Of many changes in one step, which one was refused, from 0."""

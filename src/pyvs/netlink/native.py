@@ -3,7 +3,7 @@
 Clients that know only the kernel's never see them. All have one table of attributes; texts are rows (`native_rows.py`),
 one a line.
 
-    GET_RULES (dump)          ["generation", N], then all services, servers and policies
+    GET_RULES (dump)          ["generation", N], then all services, servers, policies and masquerading
     STAGE, APPLY              rows of changes, kept for this client; then all are made in one step, if N still holds
     SET_POLICY                a row
     DRAIN, CANCEL_DRAIN       ["drain", SERVER or address, KEY or null, seconds or null]; answers who drains
@@ -24,6 +24,7 @@ from pyvs.core.control.native import Rule
 from pyvs.core.control.native_specs import Change, ConnectionView, DrainKey, DrainView
 from pyvs.core.control.specs import ServiceKey
 from pyvs.core.errors import ControlError, Errno
+from pyvs.core.masquerade.requests import Request
 from pyvs.core.policy.policy import Policy
 from pyvs.netlink.attributes import Attribute, Kind, Table
 from pyvs.netlink.native_changes import read_change
@@ -33,6 +34,7 @@ from pyvs.netlink.native_rows import (
     dest_text,
     judged,
     key_text,
+    masquerade_row,
     number,
     read_dest_key,
     read_key,
@@ -97,6 +99,7 @@ class NativeVerbs(Protocol):
     ) -> Iterator[int | None]: ...
     def generation(self) -> int: ...  # noqa: D102
     def each_rule(self) -> Iterator[Rule]: ...  # noqa: D102
+    def get_masquerade(self) -> list[Request]: ...  # noqa: D102
     def apply(  # noqa: D102
         self: Any, changes: list[Change], generation: int | None, now: float
     ) -> int: ...
@@ -144,6 +147,7 @@ class Native:
             yield from rule_rows(rule)
             if count % 10 == 0:
                 yield None
+        yield from map(masquerade_row, self._control.get_masquerade())
 
     def _stage(self, portid: int, text: str, *, anew: bool) -> None:
         if anew:

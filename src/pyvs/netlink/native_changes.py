@@ -2,6 +2,7 @@
 
 ["+", "service", ...]  ["~", "server", ...]  ["-", "server", KEY, SERVER]  ["-", "service", KEY]
 ["~", "policy", ...]   ["~", "timeouts", tcp, tcp_fin, udp]   ["~", "sysctl", NAME, TEXT]
+["~", "masquerade", WORD, ...]                                      words as in masquerade.py
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pyvs.core.control.native_specs import (
     AddDest,
     AddService,
     Change,
+    ChangeMasquerade,
     RemoveDest,
     RemoveService,
     SetDest,
@@ -27,10 +29,12 @@ from pyvs.netlink.native_rows import (
     dest_text,
     judged,
     key_text,
+    masquerade_row,
     number,
     policy_row,
     read_dest_key,
     read_key,
+    read_masquerade,
     read_policy,
     read_server,
     read_service,
@@ -65,6 +69,8 @@ def change_row(change: Change) -> Row:
             return "~", "timeouts", timeouts.tcp, timeouts.tcp_fin, timeouts.udp
         case SetKnob(name, text):
             return "~", "sysctl", name, text
+        case ChangeMasquerade(request):
+            return "~", *masquerade_row(request)
 
 
 @judged
@@ -89,4 +95,6 @@ def read_change(row: list[Any]) -> Change:
             return SetTimeouts(Timeouts(*(number(each, 0, _SECONDS) for each in (tcp, tcp_fin, udp))))
         case ["~", "sysctl", name, text]:
             return SetKnob(word(name, _NAME), word(text, _TEXT))
+        case ["~", "masquerade", *_]:
+            return ChangeMasquerade(read_masquerade(row[1:]))
     raise ControlError(Errno.EINVAL, f"{str(row)[:60]} is no change")

@@ -3,6 +3,7 @@
     ["service", KEY, scheduler, flags, timeout, netmask, persistence engine]
     ["server", KEY, SERVER, method, weight, upper, lower threshold, tunnel type, port, flags]
     ["policy", KEY, idle seconds, "silent" or "rst", whether UDP leaves]
+    ["masquerade", WORD, ...]                                   words as in masquerade.py
 
 KEY is `tcp/192.0.2.100/80`, `fwm/5` or `fwm6/5`; SERVER is `10.1.0.11/8080`. What is read is judged: hostile rows are
 refused by ControlError(EINVAL).
@@ -20,7 +21,9 @@ from pyvs.core.control.native import Rule
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Family, Proto
+from pyvs.core.masquerade.requests import Request
 from pyvs.core.policy.policy import DEFAULT, AtExpiry, Policy
+from pyvs.netlink import masquerade
 
 Row = Sequence[Any]
 P = ParamSpec("P")
@@ -204,6 +207,17 @@ def read_policy(row: Row) -> tuple[ServiceKey, Policy]:
     if type(leaves) is not bool:
         raise ValueError
     return read_key(key), Policy(seconds(idle), AtExpiry(at_expiry), leaves)
+
+
+def masquerade_row(request: Request) -> Row:
+    """A request to masquerading."""
+    return "masquerade", *masquerade.write(request).split("\0")
+
+
+@judged
+def read_masquerade(row: Row) -> Request:
+    """The request of a row. Raises ControlError(EINVAL)."""
+    return masquerade.read("\0".join(row[1:]))
 
 
 def rule_rows(rule: Rule) -> list[Row]:

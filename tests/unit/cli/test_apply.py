@@ -116,6 +116,69 @@ def test_a_policy_goes_when_its_line_does(pyvs: Pyvs, engine: Engine) -> None:
     assert pyvs("apply -", RULES).stdout == ""
 
 
+NETWORK = "# pyvs: masquerade add 10.1.0.0/24"
+PORT = "# pyvs: portfw -a -P tcp -L 192.0.2.100 81 -R 10.1.0.11 80 -p"
+AGENT = "# pyvs: masquerade agent 10.1.0.11"
+
+
+def test_masquerading_comes_changes_and_goes_with_its_lines(pyvs: Pyvs, engine: Engine) -> None:
+    def shown(*lines: str) -> list[str]:
+        result = pyvs("apply -", RULES + "".join(f"{line}\n" for line in lines))
+        assert result.exit_code == 0, result.output
+        return result.stdout.splitlines()
+
+    pyvs("apply -q -", RULES)
+    assert shown(NETWORK, f"{PORT} 3", f"{AGENT} 9999") == [f"+ {NETWORK}", f"+ {PORT} 3", f"+ {AGENT} 9999"]
+    assert engine.control.proc("ip_masq_networks") == (
+        "network 10.1.0.0/24 address device\nagent 10.1.0.11:9999 100%\n"
+    )
+    under = f"{NETWORK} --address 192.0.2.100"
+    assert shown(under, f"{PORT} 4", f"{AGENT} 9998") == [
+        f"- {NETWORK}",
+        f"+ {under}",
+        f"~ {PORT} 4",
+        f"~ {AGENT} 9998",
+    ]
+    assert shown(under, f"{PORT} 4") == [f"- {AGENT} 9998"]
+    assert " 4" in engine.control.proc("ip_portfw").splitlines()[1][-25:]
+    assert shown(under, f"{PORT} 4") == []
+    assert shown() == [f"- {under}", f"- {PORT} 4"]
+    assert engine.ns.masquerade is None
+
+
+def test_what_masquerading_refuses_changes_nothing(pyvs: Pyvs, engine: Engine) -> None:
+    pyvs("apply -q -", RULES + f"{NETWORK}\n{PORT} 3\n")
+    before = pyvs("save").stdout
+    changed = RULES.replace("-w 1", "-w 9") + f"{NETWORK} --address 198.51.100.1\n{PORT} 4\n{AGENT} 1\n"
+    result = pyvs("apply -", changed)
+    assert result.exit_code == 1
+    assert result.stderr == "pyvs apply: 198.51.100.1 is not an address of this host; give it one first\n"
+    assert pyvs("save").stdout == before
+
+
+@pytest.mark.parametrize("line", ["-A -t 192.0.2.100:80 -s rr", "# nothing"])
+def test_a_start_tells_which_line_is_refused_and_leaves_nothing(engine: Engine, line: str) -> None:
+    text = f"{line}\n{NETWORK}\n{AGENT} 9999\n# pyvs: masquerade add 10.2.0.0/24 --address 198.51.100.1\n"
+    rules = FileRules(parse_rules(text), text)
+    with pytest.raises(RulesError, match=r"^rules:4: 198.51.100.1 is not an address of this host"):
+        rules.apply(engine.control, 1.0)
+    assert len(engine.ns.services) == 0
+    assert engine.ns.masquerade is None
+    with pytest.raises(
+        RulesError, match=r"^rules: 198.51.100.1 is not an address of .*\n    \+ # pyvs: masq"
+    ):
+        rules.bring(engine.control, 1.0)
+    assert len(engine.ns.services) == 0
+    assert engine.ns.masquerade is None
+
+
+@pytest.mark.parametrize("wrong", ["-t 192.0.2.100:81 --idle 5", "-t 192.0.2.100:80 --idle 0.5"])
+def test_a_start_tells_the_line_of_a_policy_that_can_not_be(wrong: str) -> None:
+    text = f"{RULES}\n# pyvs: policy {wrong}\n"
+    with pytest.raises(RulesError, match=r"^rules:4: .*\n    # pyvs: policy -t"):
+        FileRules(parse_rules(text), text)
+
+
 def test_the_rule_file_of_a_start(engine: Engine) -> None:
     text = RULES + POLICY
     rules = FileRules(parse_rules(text), text)

@@ -1,4 +1,4 @@
-"""`pyvs policy`, and its lines in rule files."""
+"""`pyvs policy`, and the words that say one."""
 
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 
 from pyvs.cli.ipvsadm.names import WELL_KNOWN
 from pyvs.cli.policy import (
-    MARK,
-    policy_line,
-    read_policies,
-    read_policy_line,
+    LINE,
+    policy_words,
+    read_policy_words,
     read_service_words,
     service_words,
 )
-from pyvs.cli.rules import RulesError, parse_rules
 from pyvs.core.control.specs import ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Family, Proto
@@ -51,43 +49,18 @@ def test_a_service_in_words(words: str) -> None:
 
 
 @given(st.sampled_from(list(KEYS.values())), POLICIES)
-def test_a_line_says_all_of_a_policy(key: ServiceKey, policy: Policy) -> None:
-    line = policy_line(key, policy)
-    assert read_policy_line(line, WELL_KNOWN) == (key, policy)
-    assert parse_rules(line).lines == []  # a comment to ipvsadm
+def test_words_say_all_of_a_policy(key: ServiceKey, policy: Policy) -> None:
+    assert read_policy_words(policy_words(key, policy), WELL_KNOWN) == (key, policy)
 
 
 def test_long_times_are_written_out() -> None:
-    assert policy_line(WEB, Policy(float(LONGEST))) == f"{MARK}-t 192.0.2.100:80 --idle 2678400"
-    assert policy_line(WEB, Policy(1234567.0)).endswith(" --idle 1234567")
-    assert policy_line(WEB, Policy(1.5, AtExpiry.RST)).endswith(" --idle 1.5 --at-expiry rst")
+    assert policy_words(WEB, Policy(float(LONGEST))) == "-t 192.0.2.100:80 --idle 2678400"
+    assert policy_words(WEB, Policy(1234567.0)).endswith(" --idle 1234567")
+    assert policy_words(WEB, Policy(1.5, AtExpiry.RST)).endswith(" --idle 1.5 --at-expiry rst")
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("--idle 5s", "names no service"),
-        ("-t 192.0.2.100:99999", "names no service"),
-        ("-t 192.0.2.100:80 --idle", "--idle lacks its value"),
-        ("-t 192.0.2.100:80 --idle soon", "'soon' is no time"),
-        ("-t 192.0.2.100:80 --at-expiry loud", "--at-expiry loud: expected silent or rst"),
-        ("-t 192.0.2.100:80 --ideal 5s", "--ideal is unknown; expected -t ADDRESS:PORT"),
-    ],
-)
-def test_a_mistake_in_a_rule_file_is_told_with_its_place(line: str, said: str) -> None:
-    text = f"-A -t 192.0.2.100:80\n\n  {MARK}{line}\n"
-    with pytest.raises(RulesError, match=r"^web\.rules:3: ") as mistake:
-        read_policies(text, "web.rules", WELL_KNOWN)
-    assert said in str(mistake.value)
-
-
-def test_other_comments_are_nobodys() -> None:
-    assert read_policies("# a policy -t 192.0.2.100:80\n#pyvs: policy x\n", "rules", WELL_KNOWN) == []
-    text = f"{MARK}-f 5 -6 --udp-leaves\n# and\n{MARK}-t 192.0.2.100:http --idle 2h\n"
-    assert read_policies(text, "rules", WELL_KNOWN) == [
-        (MARK6, Policy(udp_leaves=True)),
-        (WEB, Policy(7200.0)),
-    ]
+def test_times_and_ports_by_name() -> None:
+    assert read_policy_words("-t 192.0.2.100:http --idle 2h", WELL_KNOWN) == (WEB, Policy(7200.0))
 
 
 # ---- the command -----------------------------------------------------------
@@ -107,7 +80,7 @@ def test_every_kind_of_service_can_have_one(pyvs: Pyvs, served: Engine, words: s
     assert (result.exit_code, result.output) == (0, "")
     assert served.control.get_policy(KEYS[words]) == Policy(1728000.0, AtExpiry.RST)
     assert [key for key in KEYS.values() if served.control.get_policy(key) != DEFAULT] == [KEYS[words]]
-    line = f"{MARK}{words} --idle 1728000 --at-expiry rst\n"
+    line = f"{LINE}{words} --idle 1728000 --at-expiry rst\n"
     assert pyvs("policy").stdout == line
     assert pyvs(f"policy {words}").stdout == line
 
@@ -123,7 +96,7 @@ def test_what_is_not_named_stays(pyvs: Pyvs, served: Engine) -> None:
     pyvs("policy -t 192.0.2.100:80 --default")
     assert served.control.get_policy(WEB) == DEFAULT
     assert pyvs("policy").stdout == ""
-    assert pyvs("policy -t 192.0.2.100:80").stdout == f"{MARK}-t 192.0.2.100:80\n"
+    assert pyvs("policy -t 192.0.2.100:80").stdout == f"{LINE}-t 192.0.2.100:80\n"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pyvs.core.control.native_specs import (
     AddDest,
     AddService,
     Change,
+    ChangeMasquerade,
     DrainKey,
     RemoveDest,
     RemoveService,
@@ -23,6 +24,8 @@ from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec, 
 from pyvs.core.engine import Engine
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Family, Forward, Proto
+from pyvs.core.masquerade.portfw import Command, Rule
+from pyvs.core.masquerade.requests import AgentRequest, ForwardingRequest, NetworkRequest, Request
 from pyvs.core.policy.policy import AtExpiry, Policy
 from pyvs.netlink import native
 from pyvs.netlink.attributes import CTRL, CTRL_OP, CtrlCommand, Flag, MessageType
@@ -32,8 +35,10 @@ from pyvs.netlink.native_changes import change_row, read_change
 from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.native_filter import read_filter, read_place, read_time
 from pyvs.netlink.native_rows import (
+    masquerade_row,
     policy_row,
     read_key,
+    read_masquerade,
     read_policy,
     read_server,
     read_service,
@@ -97,7 +102,19 @@ JSON = st.recursive(
     max_leaves=12,
 )
 KINDS = st.sampled_from(
-    ["service", "server", "policy", "drain", "timeouts", "sysctl", "+", "~", "-", "tcp/1.2.3.4/80"]
+    [
+        "service",
+        "server",
+        "policy",
+        "masquerade",
+        "drain",
+        "timeouts",
+        "sysctl",
+        "+",
+        "~",
+        "-",
+        "tcp/1.2.3.4/80",
+    ]
 )
 
 
@@ -121,6 +138,25 @@ def test_changes_come_back(change: object) -> None:
     assert read_change(row_of(text_of(change_row(change)))) == change  # type: ignore[arg-type]
 
 
+def test_changes_of_masquerading_come_back(server: Server, own: NativeClient) -> None:
+    one, two = bytes((192, 0, 2, 100)), bytes((10, 1, 0, 11))
+    rule = Rule(Proto.TCP, one, 80, two, 8080, 3)
+    requests: list[Request] = [
+        NetworkRequest(True, bytes((10, 1, 0, 0)), 24),
+        ForwardingRequest(Command.ADD, rule),
+        AgentRequest(True, two, 9999),
+        ForwardingRequest(Command.EDIT, rule),
+        ForwardingRequest(Command.DELETE, rule),
+    ]
+    changes = [ChangeMasquerade(request) for request in requests]
+    for change in changes:
+        assert read_change(row_of(text_of(change_row(change)))) == change
+    assert own.apply(changes[:3]) == 3
+    rows = [tuple(row) for row in own.rules()[1] if row[0] == "masquerade"]
+    assert rows == [masquerade_row(request) for request in requests[:3]]
+    assert [read_masquerade(row) for row in rows] == requests[:3]
+
+
 @given(DEST_KEYS, st.none() | KEYS, st.none() | st.floats(0, 1e9, allow_nan=False), st.booleans())
 def test_requests_to_drain_come_back(
     dest: DestKey, service: ServiceKey | None, limit: float | None, port: bool
@@ -131,8 +167,8 @@ def test_requests_to_drain_come_back(
 
 @given(st.lists(JSON | KINDS, max_size=11))
 def test_rows_that_make_no_sense_are_refused(row: list[object]) -> None:
-    for read in (read_service, read_server, read_policy, read_change, read_drain, native.read_connection, read_key,
-                 native.read_drain_view):  # fmt: skip
+    for read in (read_service, read_server, read_policy, read_masquerade, read_change, read_drain,
+                 native.read_connection, read_key, native.read_drain_view):  # fmt: skip
         try:
             read(row)
         except ControlError as refusal:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 import click
 
 from pyvs.cli.applying.tables import Row, Tables, policy_of
 from pyvs.cli.ipvsadm.save import save_dest, save_service
-from pyvs.cli.policy import policy_line, service_words
+from pyvs.cli.marked_lines import marked_line, masquerade_place
+from pyvs.cli.policy import service_words
 from pyvs.core.control.native_specs import (
     AddDest,
     AddService,
     Change,
+    ChangeMasquerade,
     RemoveDest,
     RemoveService,
     SetDest,
@@ -31,8 +34,18 @@ from pyvs.core.control.specs import (
     ServiceView,
     Timeouts,
 )
+from pyvs.core.masquerade.portfw import Command
+from pyvs.core.masquerade.requests import ForwardingRequest, NetworkRequest, Request
 from pyvs.core.policy.policy import DEFAULT
-from pyvs.netlink.native_rows import key_text, read_dest_key, read_key, read_server, read_service
+from pyvs.netlink.native_rows import (
+    key_text,
+    masquerade_row,
+    read_dest_key,
+    read_key,
+    read_masquerade,
+    read_server,
+    read_service,
+)
 
 COLOURS: Final = {"+": "green", "-": "red", "~": "yellow"}
 
@@ -44,7 +57,7 @@ def difference(
 
     A service without a policy in the file gets the default one; timeouts and sysctls change only where they are named.
     """
-    changes = list(_services(present, wanted))
+    changes: list[Change] = [*_services(present, wanted), *_masquerade(present.masquerade, wanted.masquerade)]
     if wanted.timeouts is not None:
         now, then = timeouts(), wanted.timeouts
         pairs = ((now.tcp, then.tcp), (now.tcp_fin, then.tcp_fin), (now.udp, then.udp))
@@ -86,6 +99,25 @@ def _servers(key: str, before: dict[str, Row], after: dict[str, Row]) -> Iterato
             yield SetDest(*read_server(row))
 
 
+def _masquerade(before: dict[tuple[str, ...], Row], after: dict[tuple[str, ...], Row]) -> Iterator[Change]:
+    for place, row in before.items():
+        if place not in after or (row != after[place] and row[1] == "network"):
+            yield ChangeMasquerade(_other(read_masquerade(row), add=False))
+    for place, row in after.items():
+        old = before.get(place)
+        if old is None or (row != old and row[1] == "network"):
+            yield ChangeMasquerade(read_masquerade(row))
+        elif row != old:
+            yield ChangeMasquerade(_other(read_masquerade(row), add=True))
+
+
+def _other(request: Request, *, add: bool) -> Request:
+    """The request that takes away what this one adds; add: that changes what is there already."""
+    if isinstance(request, ForwardingRequest):
+        return replace(request, command=Command.EDIT if add else Command.DELETE)
+    return replace(request, add=add)
+
+
 # ---- shown -----------------------------------------------------------------
 
 
@@ -93,25 +125,34 @@ def shown(change: Change, present: Tables) -> tuple[str, str]:
     """The sign of a change, and its line."""
     match change:
         case AddService(spec):
-            return "+", _service_line(spec)
+            return "+", service_line(spec)
         case SetService(spec):
-            return "~", _service_line(spec)
+            return "~", service_line(spec)
         case RemoveService(key):
             return "-", f"-D {service_words(key)}"
         case AddDest(key, dest):
-            return "+", _dest_line(key, dest)
+            return "+", dest_line(key, dest)
         case SetDest(key, dest):
-            return "~", _dest_line(key, dest)
+            return "~", dest_line(key, dest)
         case RemoveDest(key, place):
             return "-", f"-d {service_words(key)} -r {_place(key, place)}"
         case SetPolicy(key, policy):
             was = policy_of(present, key_text(key))
             sign = "-" if policy == DEFAULT else "+" if was == DEFAULT else "~"
-            return sign, policy_line(key, was if sign == "-" else policy)
+            return sign, marked_line(SetPolicy(key, was if sign == "-" else policy))
         case SetTimeouts(timeouts):
             return "~", f"--set {timeouts.tcp} {timeouts.tcp_fin} {timeouts.udp}"
         case SetKnob(name, text):
             return "~", f"net.ipv4.vs.{name} = {text}"
+        case ChangeMasquerade(request):
+            was_row = present.masquerade.get(masquerade_place(masquerade_row(request)))
+            if isinstance(request, ForwardingRequest):
+                gone, there = request.command is Command.DELETE, request.command is Command.EDIT
+            else:
+                gone, there = not request.add, was_row is not None and not isinstance(request, NetworkRequest)
+            if gone and was_row is not None:
+                return "-", marked_line(ChangeMasquerade(read_masquerade(was_row)))
+            return "~" if there else "+", marked_line(change)
 
 
 def show(changes: list[Change], present: Tables) -> None:
@@ -121,11 +162,13 @@ def show(changes: list[Change], present: Tables) -> None:
         click.secho(f"{sign} {line}", fg=COLOURS[sign])
 
 
-def _service_line(spec: ServiceSpec) -> str:
+def service_line(spec: ServiceSpec) -> str:
+    """The line that adds a service."""
     return save_service(ServiceView(spec, 0), None)
 
 
-def _dest_line(key: ServiceKey, spec: DestSpec) -> str:
+def dest_line(key: ServiceKey, spec: DestSpec) -> str:
+    """The line that adds a server, with its thresholds."""
     line = save_dest(DestView(spec, 0, 0, 0), key, None)
     if spec.u_threshold:
         line += f" -x {spec.u_threshold}"
@@ -135,5 +178,5 @@ def _dest_line(key: ServiceKey, spec: DestSpec) -> str:
 
 
 def _place(key: ServiceKey, place: DestKey) -> str:
-    line = _dest_line(key, DestSpec(place))
+    line = dest_line(key, DestSpec(place))
     return line.partition(" -r ")[2].split()[0]

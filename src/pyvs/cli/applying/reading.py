@@ -10,14 +10,22 @@ from pyvs.cli.ipvsadm.grammar import Command
 from pyvs.cli.ipvsadm.invocation import Invocation
 from pyvs.cli.ipvsadm.main import SYSTEM_NAMES
 from pyvs.cli.ipvsadm.names import Names
-from pyvs.cli.policy import read_policies
+from pyvs.cli.marked_lines import masquerade_place, read_marked, refuse_without_service
 from pyvs.cli.rules import Line, RulesError, Setting, client_of, mistake, parse_line, parse_rules, trial
 from pyvs.core.control import destinations, services
+from pyvs.core.control.native_specs import SetPolicy
 from pyvs.core.control.specs import ServiceSpec
 from pyvs.core.control.verbs import Control
 from pyvs.core.errors import ControlError
 from pyvs.core.flags import ServiceFlag
-from pyvs.netlink.native_rows import dest_text, key_text, read_service, server_row, service_row
+from pyvs.netlink.native_rows import (
+    dest_text,
+    key_text,
+    masquerade_row,
+    read_service,
+    server_row,
+    service_row,
+)
 
 DAEMONS = (Command.START_DAEMON, Command.STOP_DAEMON)
 
@@ -81,15 +89,18 @@ class _Reading:
 
 def read_tables(text: str, file: str, present: Tables, names: Names = SYSTEM_NAMES) -> Tables:
     """What a rule file says. Raises RulesError with all its mistakes."""
-    policies = read_policies(text, file, names)
+    marked = read_marked(text, file, names)
     try:
         tables = _quickly(text, file, present, names)
     except (_Unusual, ControlError, RulesError):
         tables = _thoroughly(text, file, names)
-    for key, policy in policies:
-        if key_text(key) not in tables.services:
-            raise RulesError(f"{file}: it has a policy of service {key}, but no such service: add one")
-        tables.policies[key_text(key)] = policy
+    refuse_without_service(marked, tables.services, file)
+    for line in marked:
+        if isinstance(line.said, SetPolicy):
+            tables.policies[key_text(line.said.key)] = line.said.policy
+        else:
+            row = tuple(masquerade_row(line.said.request))
+            tables.masquerade[masquerade_place(row)] = row
     return tables
 
 

@@ -1,4 +1,4 @@
-"""Services, servers and policies as rows by their names, which can be compared."""
+"""Services, servers, policies and masquerading as rows by their names, which can be compared."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pyvs.cli.marked_lines import masquerade_place
 from pyvs.core.control.specs import Timeouts
 from pyvs.core.flags import Forward
 from pyvs.core.policy.policy import DEFAULT, Policy
@@ -24,6 +25,8 @@ class Tables:
     services: dict[str, tuple[Row, dict[str, Row]]] = field(default_factory=dict)
     """By service: its row, and its servers' rows by server."""
     policies: dict[str, Policy] = field(default_factory=dict)
+    masquerade: dict[tuple[str, ...], Row] = field(default_factory=dict)
+    """Networks, rules of port forwarding and agents, by what each is about."""
     timeouts: Timeouts | None = None
     """None: nothing is said of them."""
     knobs: dict[str, str] = field(default_factory=dict)
@@ -40,6 +43,8 @@ def tables_of(rows: Iterable[list[Any]]) -> Tables:
             tables.services[row[1]][1][row[2]] = row
         elif row[0] == "policy":
             tables.policies[row[1]] = read_policy(row)[1]
+        elif row[0] == "masquerade":
+            tables.masquerade[masquerade_place(row)] = row
     return tables
 
 

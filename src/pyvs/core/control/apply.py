@@ -15,6 +15,7 @@ from pyvs.core.control.native_specs import (
     AddDest,
     AddService,
     Change,
+    ChangeMasquerade,
     RemoveDest,
     RemoveService,
     SetDest,
@@ -24,6 +25,7 @@ from pyvs.core.control.native_specs import (
     SetTimeouts,
 )
 from pyvs.core.errors import ControlError, Errno
+from pyvs.core.masquerade.requests import inverse
 
 if TYPE_CHECKING:
     from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey
@@ -35,21 +37,25 @@ Undo = Callable[[], None]
 def apply(control: Control, changes: Sequence[Change], generation: int | None, now: float) -> int:
     """Make all changes; how many. generation: of the rules that they were worked out from (None: whatever they are).
 
-    Raises ControlError, and nothing was changed: EBUSY when the rules are others by now, or what a verb refuses.
+    Raises ControlError, which says of which change, and nothing was changed: EBUSY when the rules are others by now, or
+    what a verb refuses.
     """
     if generation is not None and generation != control.ns.services.generation:
         raise ControlError(
             Errno.EBUSY, "the rules were changed by someone else meanwhile: look at them again"
         )
     removals = [change for change in changes if isinstance(change, RemoveService | RemoveDest)]
-    for removal in removals:
-        _find(control, removal)
     done: list[Undo] = []
+    at = 0
     try:
-        for change in changes:
+        for at, change in enumerate(changes):  # noqa: B007  for the refusal
+            if isinstance(change, RemoveService | RemoveDest):
+                _find(control, change)
+        for at, change in enumerate(changes):  # noqa: B007
             if not isinstance(change, RemoveService | RemoveDest):
                 done.append(_make(control, change, now))
-    except ControlError:
+    except ControlError as refusal:
+        refusal.change = at
         for undo in reversed(done):
             with suppress(ControlError):
                 undo()
@@ -100,6 +106,14 @@ def _make(control: Control, change: Change, now: float) -> Undo:
             value = control.sysctl_read(name)
             control.sysctl_write(name, text, now)
             return lambda: control.sysctl_write(name, value, now)
+        case ChangeMasquerade(request):
+            back = inverse(control.ns, request)
+            control.masquerade(request, now)
+
+            def again() -> None:
+                control.masquerade(back, now)
+
+            return again
         case RemoveService() | RemoveDest():
             raise AssertionError("removals come last")
 

@@ -10,7 +10,7 @@ from pyvs.core.control import connections, destinations, drain, services
 from pyvs.core.control.connections import Filter
 from pyvs.core.control.native_specs import Change, ConnectionView, DrainKey, DrainView
 from pyvs.core.control.specs import DestSpec, ServiceKey, ServiceSpec
-from pyvs.core.flags import ServiceFlag
+from pyvs.core.masquerade.requests import Request, standing
 from pyvs.core.namespace import Namespace
 from pyvs.core.policy import policy as policies
 from pyvs.core.policy.policy import DEFAULT, Policy
@@ -63,15 +63,19 @@ class NativeControl:
         return connections.drop(self.ns, wanted, reset=reset)
 
     def generation(self) -> int:
-        """Another number after each change of services, servers and policies."""
+        """Another number after each change of services, servers, policies and masquerading."""
         return self.ns.services.generation
 
     def each_rule(self) -> Iterator[Rule]:
         """All services with their servers and policies; those that were removed meanwhile are left out."""
         for service in list(self.ns.services):
-            if service.flags & ServiceFlag.HASHED:
+            if service in self.ns.services:
                 servers = [destinations.rule(each) for each in reversed(service.destinations)]
                 yield services.rule(service), servers, service.policy or DEFAULT
+
+    def get_masquerade(self) -> list[Request]:
+        """What makes masquerading, port forwarding and agents as they are."""
+        return standing(self.ns)
 
     def apply(self: Control, changes: Sequence[Change], generation: int | None, now: float) -> int:  # type: ignore[misc]
         """Make all changes in one step, or none: how many. Raises ControlError: EBUSY, and those of the verbs."""

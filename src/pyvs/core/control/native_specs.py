@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec, Timeouts
+from pyvs.core.masquerade.requests import Request
 from pyvs.core.policy.policy import Policy
 
 
@@ -132,6 +133,13 @@ class SetKnob:
     text: str
 
 
+@dataclass(slots=True, frozen=True)
+class ChangeMasquerade:
+    """A masqueraded network, a rule of port forwarding or an agent comes, changes or goes."""
+
+    request: Request
+
+
 Change: TypeAlias = (
     AddService
     | SetService
@@ -142,4 +150,5 @@ Change: TypeAlias = (
     | SetPolicy
     | SetTimeouts
     | SetKnob
+    | ChangeMasquerade
 )

@@ -62,6 +62,10 @@ class Control(NativeControl):
         """The same one by one, each as it is when it is asked for; those removed meanwhile are left out."""
         return services.each(self.ns)
 
+    def count_services(self, family: int) -> int:
+        """How many services of an address family there are."""
+        return self.ns.services.families.get(family, 0)
+
     # ---- destinations ------------------------------------------------------
 
     def new_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None:

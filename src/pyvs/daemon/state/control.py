@@ -16,8 +16,7 @@ from pyvs.core.policy.policy import Policy
 from pyvs.daemon.control import Told, ToldControl
 from pyvs.daemon.state.kept import Row
 from pyvs.daemon.sync_sockets import SyncSockets
-from pyvs.netlink.masquerade import write as write_masquerade
-from pyvs.netlink.native_rows import dest_text, key_text, policy_row, server_row, service_row
+from pyvs.netlink.native_rows import dest_text, key_text, masquerade_row, policy_row, server_row, service_row
 
 
 class KeptControl(ToldControl):
@@ -170,5 +169,5 @@ class KeptControl(ToldControl):
     def masquerade(self, request: Request, now: float) -> str:
         """Change masquerading. Raises ControlError."""
         done = super().masquerade(request, now)
-        self._note("masquerade", *write_masquerade(request).split("\0"))
+        self._note(*masquerade_row(request))
         return done

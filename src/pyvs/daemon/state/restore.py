@@ -11,12 +11,12 @@ from pyvs.core.control.verbs import Control
 from pyvs.core.errors import ControlError
 from pyvs.core.flags import SyncState
 from pyvs.daemon.state.kept import Kept, Row
-from pyvs.netlink.masquerade import read as read_masquerade
 from pyvs.netlink.native_rows import (
     judged,
     number,
     read_dest_key,
     read_key,
+    read_masquerade,
     read_policy,
     read_server,
     read_service,
@@ -77,9 +77,8 @@ def _daemon(control: Control, row: Row, now: float, wall: float) -> None:
     control.new_daemon(spec, now)
 
 
-@judged
 def _masquerade(control: Control, row: Row, now: float, wall: float) -> None:
-    control.masquerade(read_masquerade("\0".join(row[1:])), now)
+    control.masquerade(read_masquerade(row), now)
 
 
 def _nothing(control: Control, row: Row, now: float, wall: float) -> None:

@@ -127,11 +127,12 @@ def test_a_policy_comes_changes_and_goes_with_its_line() -> None:
         ("-A -t 192.0.2.9:80 -s nosuch", "rules:9: "),
         ("hello", "rules:9: neither a rule nor a setting"),
         ("net.ipv4.vs.nosuch = 1", "nosuch"),
-        ("# pyvs: policy -t 192.0.2.9:80 --idle 5", "no such service"),
+        ("# pyvs: policy -t 192.0.2.9:80 --idle 5", "rules:9: .*no such service"),
         ("# pyvs: policy -t 192.0.2.100:80 --idle", "rules:9: --idle lacks its value"),
         ("# pyvs: policy -t 192.0.2.100:80 --at-expiry bang", "rules:9: --at-expiry bang"),
         ("# pyvs: policy --what 1", "rules:9: --what is unknown"),
         ("# pyvs: policy --idle 5", "rules:9: .*names no service"),
+        ("# pyvs: portfw -f", "rules:9: a rule file only adds rules"),
         (
             "--start-daemon master --mcast-interface eth0",
             "rules:9: apply starts and stops no synchronisation",

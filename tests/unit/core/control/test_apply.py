@@ -8,6 +8,7 @@ from pyvs.core.control.native_specs import (
     AddDest,
     AddService,
     Change,
+    ChangeMasquerade,
     DrainKey,
     RemoveDest,
     RemoveService,
@@ -21,10 +22,16 @@ from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec, 
 from pyvs.core.engine import Engine
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Family, Proto
+from pyvs.core.masquerade.portfw import Command, Rule
+from pyvs.core.masquerade.requests import AgentRequest, ForwardingRequest, NetworkRequest
 from pyvs.core.policy.policy import DEFAULT, Policy
 from pyvs.testing.environment import FixedEnvironment
 
 VIP = bytes((192, 0, 2, 100))
+
+
+MACHINE, OTHER = bytes((10, 1, 0, 1)), bytes((10, 1, 0, 2))
+NETWORK = NetworkRequest(True, bytes((10, 1, 0, 0)), 24)
 
 
 def key(port: int) -> ServiceKey:
@@ -44,6 +51,8 @@ def everything(engine: Engine) -> object:
         ],
         control.get_config(),
         control.sysctl_read("conn_reuse_mode"),
+        control.get_masquerade(),
+        control.proc("ip_portfw"),
     )
 
 
@@ -54,6 +63,14 @@ def engine() -> Engine:
         engine.control.new_service(ServiceSpec(key(port), "rr"), 0.0)
         for last in (1, 2):
             engine.control.new_dest(key(port), dest(last), 0.0)
+    for request in (
+        NETWORK,
+        ForwardingRequest(Command.ADD, Rule(Proto.TCP, VIP, 81, MACHINE, 80, 3)),
+        ForwardingRequest(Command.ADD, Rule(Proto.UDP, VIP, 53, MACHINE, 53)),
+        AgentRequest(True, MACHINE, 9999),
+        AgentRequest(True, OTHER, 9999),
+    ):
+        engine.control.masquerade(request, 0.0)
     return engine
 
 
@@ -67,6 +84,14 @@ CHANGES: list[Change] = [
     SetPolicy(key(80), Policy(idle=60.0)),
     SetTimeouts(Timeouts(tcp=800)),
     SetKnob("conn_reuse_mode", "0"),
+    ChangeMasquerade(NetworkRequest(False, NETWORK.network, 24)),
+    ChangeMasquerade(NetworkRequest(True, NETWORK.network, 24, VIP)),
+    ChangeMasquerade(ForwardingRequest(Command.ADD, Rule(Proto.TCP, VIP, 90, MACHINE, 80, 5))),
+    ChangeMasquerade(ForwardingRequest(Command.EDIT, Rule(Proto.TCP, VIP, 81, MACHINE, 80, 7))),
+    ChangeMasquerade(ForwardingRequest(Command.DELETE, Rule(Proto.UDP, VIP, 53, MACHINE, 53))),
+    ChangeMasquerade(AgentRequest(True, MACHINE, 9998)),
+    ChangeMasquerade(AgentRequest(False, OTHER)),
+    ChangeMasquerade(AgentRequest(True, VIP, 9999)),
 ]
 
 
@@ -79,6 +104,13 @@ def test_all_are_made(engine: Engine) -> None:
     assert rules == {key(80): ("sh", [7], Policy(idle=60.0)), key(82): ("wlc", [1], DEFAULT)}
     assert engine.control.get_config().tcp == 800
     assert engine.control.sysctl_read("conn_reuse_mode") == "0"
+    assert engine.control.get_masquerade() == [
+        NetworkRequest(True, NETWORK.network, 24, VIP),
+        ForwardingRequest(Command.ADD, Rule(Proto.TCP, VIP, 81, MACHINE, 80, 7)),
+        ForwardingRequest(Command.ADD, Rule(Proto.TCP, VIP, 90, MACHINE, 80, 5)),
+        AgentRequest(True, MACHINE, 9998),
+        AgentRequest(True, VIP, 9999),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +128,15 @@ def test_all_are_made(engine: Engine) -> None:
         (SetKnob("conn_reuse_mode", "many"), Errno.EINVAL),
         (SetKnob("nosuch", "1"), Errno.ENOENT),
         (SetTimeouts(Timeouts(tcp=-1)), Errno.EINVAL),
+        (ChangeMasquerade(NetworkRequest(True, NETWORK.network, 24)), Errno.EEXIST),
+        (ChangeMasquerade(NetworkRequest(True, bytes(4), 0, OTHER)), Errno.EADDRNOTAVAIL),
+        (ChangeMasquerade(NetworkRequest(False, bytes(4), 0)), Errno.ESRCH),
+        (ChangeMasquerade(AgentRequest(False, OTHER)), Errno.ESRCH),
+        (ChangeMasquerade(ForwardingRequest(Command.FLUSH)), Errno.EINVAL),
+        (
+            ChangeMasquerade(ForwardingRequest(Command.DELETE, Rule(Proto.TCP, VIP, 81, bytes(4), 80))),
+            Errno.EINVAL,
+        ),
     ],
 )
 def test_one_that_is_refused_takes_all_back(engine: Engine, bad: Change, errno: Errno) -> None:
@@ -103,7 +144,7 @@ def test_one_that_is_refused_takes_all_back(engine: Engine, bad: Change, errno: 
     before = everything(engine)
     with pytest.raises(ControlError) as refusal:
         engine.control.apply([*CHANGES, bad], None, 1.0)
-    assert refusal.value.errno == errno
+    assert (refusal.value.errno, refusal.value.change) == (errno, len(CHANGES))
     assert everything(engine) == before
 
 
@@ -118,6 +159,7 @@ def test_rules_that_someone_else_changed_are_not_overwritten(engine: Engine) -> 
         lambda: engine.control.cancel_drain(DrainKey(dest(1).key.addr), 0.0),
         lambda: engine.control.del_dest(key(90), dest(1).key, 0.0),
         lambda: engine.control.del_service(key(90), 0.0),
+        lambda: engine.control.masquerade(NetworkRequest(False, NETWORK.network, 24), 0.0),
     ):
         generation = engine.control.generation()
         change()

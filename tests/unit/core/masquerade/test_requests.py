@@ -11,7 +11,7 @@ from pyvs.core.masquerade.portfw import Command, Rule
 from pyvs.core.masquerade.requests import AgentRequest, ForwardingRequest, NetworkRequest
 from pyvs.core.packet.packet import Packet
 from pyvs.testing.environment import FixedEnvironment
-from pyvs.testing.packets import TCP, address, tcp
+from pyvs.testing.packets import TCP, UDP, address, tcp
 
 LOCAL, ONE, TWO = address("192.0.2.1"), address("10.1.0.11"), address("10.1.0.12")
 NETWORK = NetworkRequest(True, address("10.1.0.0"), 24, LOCAL)
@@ -80,3 +80,43 @@ def test_refusals(engine: Engine, request_: AgentRequest | ForwardingRequest, er
         engine.control.masquerade(request_, 0.0)
     assert refused.value.errno == errno
     assert engine.ns.masquerade is None
+
+
+def test_what_stands_makes_the_same_again(engine: Engine) -> None:
+    assert engine.control.get_masquerade() == []
+    done = [
+        NETWORK,
+        NetworkRequest(True, bytes(4), 0),
+        ForwardingRequest(Command.ADD, Rule(UDP, LOCAL, 53, ONE, 53, 1)),
+        ForwardingRequest(Command.ADD, Rule(TCP, LOCAL, 80, ONE, 80, 2)),
+        ForwardingRequest(Command.ADD, Rule(TCP, LOCAL, 80, TWO, 80, 3)),
+        AgentRequest(True, TWO, 9999),
+    ]
+    for request in done:
+        engine.control.masquerade(request, 0.0)
+    assert engine.ns.masquerade is not None
+    engine.ns.masquerade.least_load.report(TWO, b"5%\n")  # now the rules are others than the administrator's
+    standing = engine.control.get_masquerade()
+    assert sorted(map(repr, standing)) == sorted(map(repr, done))
+    again = Engine(FixedEnvironment([LOCAL]))
+    for request in standing:
+        again.control.masquerade(request, 0.0)
+    again.ns.masquerade.least_load.report(TWO, b"5%\n")  # type: ignore[union-attr]
+    assert again.control.get_masquerade() == standing
+    for name in ("ip_portfw", "ip_masq_networks"):
+        assert again.control.proc(name) == engine.control.proc(name)
+
+
+def test_rules_for_any_address_serve_nothing_and_are_left_out(engine: Engine) -> None:
+    engine.control.masquerade(ForwardingRequest(Command.ADD, Rule(TCP, bytes(4), 80, ONE, 80)), 0.0)
+    assert len(rules(engine)) == 1
+    assert engine.control.get_masquerade() == []
+
+
+def test_counters_are_not_part_of_a_rule(engine: Engine) -> None:
+    for machine in (ONE, TWO):
+        engine.control.masquerade(ForwardingRequest(Command.ADD, Rule(TCP, LOCAL, 80, machine, 80, 2)), 0.0)
+    before = sorted(map(repr, engine.control.get_masquerade()))
+    portfw = engine.ns.masquerade.portfw  # type: ignore[union-attr]
+    portfw.took(portfw.rules(TCP)[0])
+    assert sorted(map(repr, engine.control.get_masquerade())) == before
