@@ -85,9 +85,9 @@ class ToldControl(Control):
         super().flush(now)
         self._told("all services removed", True)
 
-    def zero(self, key: ServiceKey | None, now: float) -> None:
-        """Show counters from zero. Raises ControlError."""
-        super().zero(key, now)
+    def zeroing(self, key: ServiceKey | None, now: float) -> Iterator[None]:
+        """Show counters from zero, a stretch a step. Raises ControlError."""
+        yield from super().zeroing(key, now)
         self._told(
             "all counters set to zero" if key is None else f"service {key}: counters set to zero", False
         )

@@ -70,6 +70,11 @@ class _Client:
                 self.frame = next(self.answer, None)
                 if self.frame is None:
                     return True
+            if not self.frame:
+                self.frame = None
+                if time.monotonic() > end:
+                    return False
+                continue
             if hold():
                 self.held = True
                 return False
@@ -230,15 +235,15 @@ class ControlSocket:
                 body, portid=client.portid, admin=client.admin, now=now, extack=True
             )
             for together in _joined(datagrams):
-                yield frame(Kind.NETLINK, together)
+                yield frame(Kind.NETLINK, together) if together else b""
             return
         text = body.decode("utf-8", "surrogateescape")
         if kind == Kind.PROC:
-            yield from texts(control.proc(text, now))
+            yield from texts(control.proc_parts(text, now))
         elif kind == Kind.SYSCTL_NAMES:
-            yield from texts("\n".join(control.sysctl_names()))
+            yield from texts(("\n".join(control.sysctl_names()),))
         elif kind == Kind.SYSCTL_READ:
-            yield from texts(control.sysctl_read(text))
+            yield from texts((control.sysctl_read(text),))
         elif kind == Kind.SYSCTL_OPEN:
             if not client.admin:
                 raise ControlError(Errno.EPERM, "only root may set a sysctl")
@@ -257,7 +262,8 @@ class ControlSocket:
             if len(body) < _NUMBER.size:
                 raise ControlError(Errno.EINVAL, "a request for an option names none")
             (option,) = _NUMBER.unpack_from(body)
-            sockopt.set_option(control, option, body[_NUMBER.size :], admin=client.admin, now=now)
+            for _ in sockopt.set_option(control, option, body[_NUMBER.size :], admin=client.admin, now=now):
+                yield b""
         elif kind == Kind.SOCKOPT_GET:
             if len(body) < _TWO_NUMBERS.size:
                 raise ControlError(Errno.EINVAL, "a request for an option names none")

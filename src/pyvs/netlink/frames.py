@@ -8,7 +8,7 @@ DATAGRAM and ECHO are for programs that believe that they have a netlink socket:
 kind and without END, so that such a program may read its socket itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from struct import Struct
 from typing import Final
@@ -57,15 +57,22 @@ def frame(kind: Kind, body: bytes = b"") -> bytes:
     return bytes((kind,)) + body
 
 
-def texts(text: str) -> Iterator[bytes]:
-    """The frames of a text."""
-    return parts(text.encode("utf-8", "surrogateescape"))
+def texts(text: Iterable[str]) -> Iterator[bytes]:
+    """The frames of a text that comes in parts."""
+    return parts(part.encode("utf-8", "surrogateescape") for part in text)
 
 
-def parts(data: bytes) -> Iterator[bytes]:
-    """The frames of an answer that is bytes."""
-    for at in range(0, len(data), _PART):
-        yield frame(Kind.TEXT, data[at : at + _PART])
+def parts(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The frames of an answer that comes in pieces; an empty one after each piece lets others have their turn."""
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        while len(held) >= _PART:
+            yield frame(Kind.TEXT, bytes(held[:_PART]))
+            del held[:_PART]
+        yield b""
+    if held:
+        yield frame(Kind.TEXT, bytes(held))
 
 
 def refused(refusal: ControlError) -> bytes:

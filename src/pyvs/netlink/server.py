@@ -70,6 +70,7 @@ class Verbs(NativeVerbs, Protocol):
     def del_service(self, key: ServiceKey, now: float) -> None: ...  # noqa: D102
     def get_service(self, key: ServiceKey) -> ServiceView: ...  # noqa: D102
     def each_service(self) -> Iterator[ServiceView]: ...  # noqa: D102
+    def count_services(self, family: int) -> int: ...  # noqa: D102
     def new_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None: ...  # noqa: D102
     def set_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None: ...  # noqa: D102
     def del_dest(self, key: ServiceKey, dest: DestKey, now: float) -> None: ...  # noqa: D102
@@ -80,18 +81,20 @@ class Verbs(NativeVerbs, Protocol):
     def set_config(self, timeouts: Timeouts, now: float) -> None: ...  # noqa: D102
     def get_config(self) -> Timeouts: ...  # noqa: D102
     def get_info(self) -> tuple[int, int]: ...  # noqa: D102
-    def zero(self, key: ServiceKey | None, now: float) -> None: ...  # noqa: D102
+    def zeroing(self, key: ServiceKey | None, now: float) -> Iterator[None]: ...  # noqa: D102
     def flush(self, now: float) -> None: ...  # noqa: D102
     def sysctl_names(self) -> list[str]: ...  # noqa: D102
     def sysctl_read(self, name: str) -> str: ...  # noqa: D102
     def sysctl_write(self, name: str, text: str, now: float) -> None: ...  # noqa: D102
     def proc(self, name: str, now: float | None = None) -> str: ...  # noqa: D102
+    def proc_parts(self, name: str, now: float | None = None) -> Iterator[str]: ...  # noqa: D102
     def masquerade(self, request: Request, now: float) -> str: ...  # noqa: D102
 
 
 Answer = tuple[Command, bytes]
 """Command and attributes of an answer."""
-Do = Callable[[Verbs, Values, float], Answer | None]
+Do = Callable[[Verbs, Values, float], Answer | Iterator[None] | None]
+"""What it answers; or stretches of work, between which others may have their turn."""
 Dump = Callable[[Verbs, bytes], Iterable[Answer]]
 
 
@@ -142,8 +145,8 @@ def _set_config(control: Verbs, top: Values, now: float) -> None:
     control.set_config(m.read_timeouts(top), now)
 
 
-def _zero(control: Verbs, top: Values, now: float) -> None:
-    control.zero(m.read_service_key(top) if "service" in top else None, now)
+def _zero(control: Verbs, top: Values, now: float) -> Iterator[None]:
+    return control.zeroing(m.read_service_key(top) if "service" in top else None, now)
 
 
 def _flush(control: Verbs, top: Values, now: float) -> None:
@@ -228,13 +231,21 @@ class Server:
         `portid` is that of the requesting socket, `admin` whether it may administer this network; with `extack` a
         refusal says why in a sentence.
         """
-        return list(self.answers(request, portid=portid, admin=admin, now=now, extack=extack))
+        return [
+            answer
+            for answer in self.answers(request, portid=portid, admin=admin, now=now, extack=extack)
+            if answer
+        ]
 
     def answers(
         self, request: bytes, *, portid: int, admin: bool, now: float, extack: bool = False
     ) -> Iterator[bytes]:
-        """The same one by one: a dump is made as far as it is read, so that thousands of services delay nobody."""
+        """The same one by one: a dump is made as far as it is read, so that thousands of services delay nobody.
+
+        An empty datagram is none: it lets others have their turn.
+        """
         for message in messages(request):
+            yield b""
             if message.type < MessageType.MIN or not message.flags & Flag.REQUEST:
                 if message.flags & Flag.ACK:
                     yield error(message, 0, portid).encode()
@@ -274,8 +285,11 @@ class Server:
             yield from self._dump(message, DUMPS[Command(command)](self.control, message.attributes), portid)
             return True
         answer = DO[Command(command)](self.control, decode(TOP, message.attributes), now)
-        if answer is not None:
+        if isinstance(answer, tuple):
             yield self._answer(message, answer, portid, 0).encode()
+        elif answer is not None:
+            for _ in answer:
+                yield b""
         return False
 
     def _own(

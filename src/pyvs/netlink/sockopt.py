@@ -1,7 +1,9 @@
 """The older door of the control language: setsockopt and getsockopt at IPPROTO_IP, IPv4 only.
 
-    set_option(control, option, data, admin=True, now=now)
-    answer = get_option(control, option, data, room, admin=True)
+    for _ in set_option(control, option, data, admin=True, now=now): ...
+    answer = b"".join(get_option(control, option, data, room, admin=True))
+
+Each step is a stretch of work: packets may have their turn in between.
 
 Numbers are in the host's byte order, addresses, ports and masks in the network's. Programs fall back to it where the
 generic-netlink family is missing. Kernel: `do_ip_vs_set_ctl`, `do_ip_vs_get_ctl`; include/uapi/linux/ip_vs.h.
@@ -9,6 +11,7 @@ generic-netlink family is missing. Kernel: `do_ip_vs_set_ctl`, `do_ip_vs_get_ctl
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from struct import Struct
 from typing import Final
 
@@ -27,6 +30,8 @@ from pyvs.core.flags import VERSION, Family, Proto, SyncState
 from pyvs.core.stats.counters import Rates, Totals
 from pyvs.netlink.server import Verbs
 
+_STRETCH: Final = 50
+"""Entries that are made in one go."""
 BASE: Final = 1152
 """Kernel: `IP_VS_BASE_CTL`."""
 
@@ -119,8 +124,8 @@ def _dest(data: bytes) -> DestSpec:
 # ---- setsockopt ------------------------------------------------------------
 
 
-def set_option(control: Verbs, option: int, data: bytes, *, admin: bool, now: float) -> None:
-    """Do what setsockopt was asked for.
+def set_option(control: Verbs, option: int, data: bytes, *, admin: bool, now: float) -> Iterator[None]:
+    """Do what setsockopt was asked for, a stretch a step where it may take long.
 
     Raises ControlError: EPERM, EINVAL for an option or a length that isn't, EFAULT for a protocol that isn't TCP, UDP
     or SCTP, ESRCH, EEXIST and what the verbs refuse.
@@ -132,7 +137,7 @@ def set_option(control: Verbs, option: int, data: bytes, *, admin: bool, now: fl
         raise ControlError(
             Errno.EINVAL, f"option {option} was given {len(data)} bytes: it needs {LENGTHS_SET[option]}"
         )
-    SET[option](control, data, now)
+    yield from SET[option](control, data, now) or ()
 
 
 def _checked(option: int, data: bytes) -> ServiceSpec:
@@ -198,16 +203,15 @@ def _stop_daemon(control: Verbs, data: bytes, now: float) -> None:
     control.del_daemon(_role(DAEMON.unpack(data)[0]), now)
 
 
-def _zero(control: Verbs, data: bytes, now: float) -> None:
+def _zero(control: Verbs, data: bytes, now: float) -> Iterator[None]:
     key = _service(data).key
     if key.fwmark or key.port or any(key.addr):
         key = _checked(SET_ZERO, data).key
-        control.zero(key, now)
-    else:
-        control.zero(None, now)
+        return control.zeroing(key, now)
+    return control.zeroing(None, now)
 
 
-SET: Final[dict[int, Callable[[Verbs, bytes, float], None]]] = {
+SET: Final[dict[int, Callable[[Verbs, bytes, float], Iterator[None] | None]]] = {
     SET_ADD: _add,
     SET_EDIT: _edit,
     SET_DEL: _delete,
@@ -225,8 +229,8 @@ SET: Final[dict[int, Callable[[Verbs, bytes, float], None]]] = {
 # ---- getsockopt ------------------------------------------------------------
 
 
-def get_option(control: Verbs, option: int, data: bytes, room: int, *, admin: bool) -> bytes:
-    """What getsockopt writes to its caller, who has given `data` and `room` bytes for the answer.
+def get_option(control: Verbs, option: int, data: bytes, room: int, *, admin: bool) -> Iterator[bytes]:
+    """What getsockopt writes to its caller, who has given `data` and `room` bytes for the answer; in pieces.
 
     Raises ControlError: EPERM, EINVAL for an option or room that isn't, EFAULT when less data came than is read, ESRCH.
     """
@@ -239,7 +243,11 @@ def get_option(control: Verbs, option: int, data: bytes, room: int, *, admin: bo
         )
     if len(data) < ROOM_GET[option]:
         raise ControlError(Errno.EFAULT, f"option {option} reads {ROOM_GET[option]} bytes, {len(data)} came")
-    return GET[option](control, data, room)
+    answer = GET[option](control, data, room)
+    if isinstance(answer, bytes):
+        yield answer
+    else:
+        yield from answer
 
 
 def _get_version(control: Verbs, data: bytes, room: int) -> bytes:
@@ -249,19 +257,20 @@ def _get_version(control: Verbs, data: bytes, room: int) -> bytes:
 
 def _get_info(control: Verbs, data: bytes, room: int) -> bytes:
     version, size = control.get_info()
-    return INFO.pack(version, size, sum(1 for _ in _services(control)))
+    return INFO.pack(version, size, control.count_services(Family.INET))
 
 
 def _services(control: Verbs) -> Iterator[ServiceView]:
     return (view for view in control.each_service() if view.spec.key.af == Family.INET)
 
 
-def _get_services(control: Verbs, data: bytes, room: int) -> bytes:
+def _get_services(control: Verbs, data: bytes, room: int) -> Iterator[bytes]:
     (number,) = GET_SERVICES_HEAD.unpack_from(data)
     _check_room(GET_SERVICES_HEAD.size + number * SERVICE_ENTRY.size, room)
-    return data[: GET_SERVICES_HEAD.size] + b"".join(
-        _service_entry(view) for view, _ in zip(_services(control), range(number), strict=False)
-    )
+    yield data[: GET_SERVICES_HEAD.size]
+    entries = (_service_entry(view) for view, _ in zip(_services(control), range(number), strict=False))
+    while piece := b"".join(islice(entries, _STRETCH)):
+        yield piece
 
 
 def _get_service(control: Verbs, data: bytes, room: int) -> bytes:
@@ -269,15 +278,16 @@ def _get_service(control: Verbs, data: bytes, room: int) -> bytes:
     return _service_entry(control.get_service(_key(protocol, addr, port, fwmark)))
 
 
-def _get_dests(control: Verbs, data: bytes, room: int) -> bytes:
+def _get_dests(control: Verbs, data: bytes, room: int) -> Iterator[bytes]:
     protocol, addr, port, fwmark, number = GET_DESTS_HEAD.unpack_from(data)
     _check_room(GET_DESTS_HEAD.size + number * DEST_ENTRY.size, room)
     key = _key(protocol, addr, port, fwmark)
     control.get_service(key)
     views = (view for view in control.each_dest(key) if view.spec.key.af in (None, Family.INET))
-    return data[: GET_DESTS_HEAD.size] + b"".join(
-        _dest_entry(view) for view, _ in zip(views, range(number), strict=False)
-    )
+    yield data[: GET_DESTS_HEAD.size]
+    entries = (_dest_entry(view) for view, _ in zip(views, range(number), strict=False))
+    while piece := b"".join(islice(entries, _STRETCH)):
+        yield piece
 
 
 def _check_room(needed: int, room: int) -> None:
@@ -298,7 +308,7 @@ def _get_daemons(control: Verbs, data: bytes, room: int) -> bytes:
     return b"".join(entries)
 
 
-GET: Final[dict[int, Callable[[Verbs, bytes, int], bytes]]] = {
+GET: Final[dict[int, Callable[[Verbs, bytes, int], bytes | Iterator[bytes]]]] = {
     GET_VERSION: _get_version,
     GET_INFO: _get_info,
     GET_SERVICES: _get_services,

@@ -30,11 +30,12 @@ def dest(weight: int = 3, upper: int = 0, lower: int = 0) -> bytes:
 
 
 def put(engine: Engine, option: int, data: bytes, *, admin: bool = True) -> None:
-    sockopt.set_option(engine.control, option, data, admin=admin, now=0.0)
+    for _ in sockopt.set_option(engine.control, option, data, admin=admin, now=0.0):
+        pass
 
 
 def get(engine: Engine, option: int, data: bytes, room: int | None = None) -> bytes:
-    return sockopt.get_option(engine.control, option, data, room or len(data), admin=True)
+    return b"".join(sockopt.get_option(engine.control, option, data, room or len(data), admin=True))
 
 
 def refused(engine: Engine, option: int, data: bytes) -> Errno:
@@ -146,7 +147,7 @@ def test_any_bytes_are_answered_or_refused(option: int, data: bytes, room: int) 
     for work in (
         lambda: put(engine, option, data),
         lambda: put(engine, option, data.ljust(sockopt.LENGTHS_SET.get(option, 0), b"\0")[:68]),
-        lambda: sockopt.get_option(engine.control, option, data, room, admin=True),
+        lambda: list(sockopt.get_option(engine.control, option, data, room, admin=True)),
     ):
         with contextlib.suppress(ControlError):
             work()

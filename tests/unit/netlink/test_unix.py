@@ -97,7 +97,7 @@ def test_texts_pass(transport: UnixTransport) -> None:
 def test_texts_of_any_length_pass(engine: Engine, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "0123456789\n" * 400_000
     server = Server(engine.control)
-    monkeypatch.setattr(server.control, "proc", lambda name, now=None: text)
+    monkeypatch.setattr(server.control, "proc_parts", lambda name, now=None: iter((text[:7], text[7:])))
     with serving(ControlSocket(path, server, lambda: 1.0)):
         transport = UnixTransport(path, TIMEOUT)
         assert transport.proc("ip_vs_conn") == text
@@ -272,11 +272,11 @@ def test_who_does_not_read_holds_up_nobody(
     server = Server(engine.control)
     asked = []
 
-    def proc(name: str, now: float | None = None) -> str:
+    def proc(name: str, now: float | None = None) -> Iterator[str]:
         asked.append(name)
-        return "x" * 3_000_000
+        return iter(("x" * 3_000_000,))
 
-    monkeypatch.setattr(server.control, "proc", proc)
+    monkeypatch.setattr(server.control, "proc_parts", proc)
     with serving(ControlSocket(path, server, lambda: 1.0)), connect(path) as slow:
         slow.send(frame(Kind.PROC, b"first"))
         slow.send(frame(Kind.PROC, b"second"))
@@ -313,7 +313,7 @@ def test_a_fault_of_ours_is_told_and_costs_one_client(
 ) -> None:
     told: list[str] = []
     server = Server(engine.control)
-    monkeypatch.setattr(server.control, "proc", lambda name, now=None: 1 // 0)
+    monkeypatch.setattr(server.control, "proc_parts", lambda name, now=None: 1 // 0)
     with serving(ControlSocket(path, server, lambda: 1.0, told.append)):
         transport = UnixTransport(path, TIMEOUT)
         with pytest.raises(ControlError, match="lost the director"):
@@ -338,7 +338,7 @@ def test_the_socket_is_that_of_the_network_namespace(monkeypatch: pytest.MonkeyP
 @given(st.text(max_size=100), st.integers(1, 2000))
 def test_texts_are_parted_and_joined(text: str, times: int) -> None:
     whole = text * times
-    frames = list(texts(whole))
+    frames = [part for part in texts([whole[:5], whole[5:]]) if part]
     assert all(part[0] == Kind.TEXT and len(part) < LONGEST for part in frames)
     joined = b"".join(part[1:] for part in frames)
     assert joined == whole.encode("utf-8", "surrogateescape")
