@@ -28,32 +28,42 @@ from pyvs.netlink.codec import MalformedError, Values, decode, encode
 
 _FLAGS: Final = Struct("=II")
 _WIDTH: Final = {Family.INET: 4, Family.INET6: 16}
+_FAMILIES: Final[dict[int, Family]] = {int(family): family for family in _WIDTH}
 _ADDRESS: Final = 16
 """Addresses travel in 16 bytes; IPv4 is the first four. Kernel: `union nf_inet_addr`."""
 _U32: Final = 0xFFFFFFFF
 REMEMBERED: Final = 1024
 """Counters whose bytes are known: most of many servers read the same, zero."""
+KEYS: Final = 64
+"""Keys of services whose bytes are known: many servers in a row are of one."""
 
 
-def _nest(top: Mapping[str, Any], name: str, table: Any) -> Values:
+def _bytes(top: Mapping[str, Any], name: str) -> bytes:
     if name not in top:
         raise ControlError(Errno.EINVAL, f"the attribute {name} is missing")
+    found: bytes = top[name]
+    return found
+
+
+def _nest(top: Mapping[str, Any], name: str, table: Table) -> Values:
     try:
-        return decode(table, top[name])
+        return decode(table, _bytes(top, name))
     except MalformedError as problem:
         raise ControlError(Errno.EINVAL, str(problem)) from None
 
 
 def _need(values: Values, table: str, *names: str) -> None:
-    missing = [name for name in names if name not in values]
-    if missing:
-        raise ControlError(Errno.EINVAL, f"{table} lacks {', '.join(missing)}")
+    for each in names:
+        if each not in values:
+            missing = ", ".join(name for name in names if name not in values)
+            raise ControlError(Errno.EINVAL, f"{table} lacks {missing}")
 
 
 def _family(number: int, what: str) -> Family:
-    if number not in (Family.INET, Family.INET6):
+    family = _FAMILIES.get(number)
+    if family is None:
         raise ControlError(Errno.EAFNOSUPPORT, f"{what} has address family {number}: expected 2 or 10")
-    return Family(number)
+    return family
 
 
 def _swap(netmask: int, af: Family) -> int:
@@ -79,7 +89,12 @@ def _key(values: Values) -> ServiceKey:
 
 def read_service_key(top: Mapping[str, Any]) -> ServiceKey:
     """Which service a request is about. Raises ControlError EINVAL, EAFNOSUPPORT."""
-    return _key(_nest(top, "service", SERVICE))
+    return _key_of(_bytes(top, "service"))
+
+
+@lru_cache(maxsize=KEYS)
+def _key_of(nest: bytes) -> ServiceKey:
+    return _key(_nest({"service": nest}, "service", SERVICE))
 
 
 def read_service(top: Mapping[str, Any]) -> ServiceSpec:

@@ -36,7 +36,6 @@ from pyvs.netlink.attributes import (
     CtrlCommand,
     Flag,
     MessageType,
-    OpFlag,
 )
 from pyvs.netlink.codec import (
     GENERIC_HEADER,
@@ -55,6 +54,9 @@ from pyvs.netlink.native import DUMPS as DUMPS_OF_OURS
 from pyvs.netlink.native import NATIVE, Native, NativeCommand, NativeVerbs
 
 NATIVE_COMMANDS: Final = frozenset(NativeCommand)
+_REQUEST: Final = int(Flag.REQUEST)
+_ACK: Final = int(Flag.ACK)
+_DUMP: Final = int(Flag.DUMP)
 FAMILY_ID: Final = 0x4956
 """Ours to choose: whoever wants to speak to us asks for it by GETFAMILY. Above all that the kernel ever gives to a
 family (1023), so that a program that speaks to several families is not misunderstood."""
@@ -69,6 +71,7 @@ class Verbs(NativeVerbs, Protocol):
     def set_service(self, spec: ServiceSpec, now: float) -> None: ...  # noqa: D102
     def del_service(self, key: ServiceKey, now: float) -> None: ...  # noqa: D102
     def get_service(self, key: ServiceKey) -> ServiceView: ...  # noqa: D102
+    def check_service(self, key: ServiceKey) -> None: ...  # noqa: D102
     def each_service(self) -> Iterator[ServiceView]: ...  # noqa: D102
     def count_services(self, family: int) -> int: ...  # noqa: D102
     def new_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None: ...  # noqa: D102
@@ -116,7 +119,7 @@ def _del_service(control: Verbs, top: Values, now: float) -> None:
 def _dest_of(control: Verbs, top: Values, *, full: bool) -> tuple[ServiceKey, DestSpec]:
     """The service, which must exist before anything is said about its destination; then that."""
     key = m.read_service_key(top)
-    control.get_service(key)
+    control.check_service(key)
     return key, m.read_dest(top, key.af, full=full)
 
 
@@ -179,7 +182,7 @@ def _dump_dests(control: Verbs, attributes: bytes) -> Iterator[Answer]:
     """Nothing, rather than a refusal, when the service is missing or malformed."""
     try:
         key = m.read_service_key(decode(TOP, attributes))
-        control.get_service(key)
+        control.check_service(key)
     except (ControlError, MalformedError):
         return
     for view in control.each_dest(key):
@@ -191,7 +194,7 @@ def _dump_daemons(control: Verbs, attributes: bytes) -> Iterator[Answer]:
         yield Command.NEW_DAEMON, m.write_daemon(spec, answer=True)
 
 
-DO: Final[dict[Command, Do]] = {
+DO: Final[dict[int, Do]] = {
     Command.NEW_SERVICE: _new_service,
     Command.SET_SERVICE: _set_service,
     Command.DEL_SERVICE: _del_service,
@@ -208,7 +211,7 @@ DO: Final[dict[Command, Do]] = {
     Command.FLUSH: _flush,
 }
 
-DUMPS: Final[dict[Command, Dump]] = {
+DUMPS: Final[dict[int, Dump]] = {
     Command.GET_SERVICE: _dump_services,
     Command.GET_DEST: _dump_dests,
     Command.GET_DAEMON: _dump_daemons,
@@ -246,8 +249,9 @@ class Server:
         """
         for message in messages(request):
             yield b""
-            if message.type < MessageType.MIN or not message.flags & Flag.REQUEST:
-                if message.flags & Flag.ACK:
+            flags = message.flags
+            if message.type < MessageType.MIN or not flags & _REQUEST:
+                if flags & _ACK:
                     yield error(message, 0, portid).encode()
                 continue
             try:
@@ -256,35 +260,36 @@ class Server:
                 sentence = str(refusal) if extack else ""
                 yield error(message, refusal.errno, portid, sentence).encode()
             else:
-                if message.flags & Flag.ACK and not dumped:
+                if flags & _ACK and not dumped:
                     yield error(message, 0, portid).encode()
 
     def _message(
         self, message: Message, portid: int, admin: bool, now: float
     ) -> Generator[bytes, None, bool]:
         """Serve one request; True if it was a dump, which is not acknowledged. Kernel: `genl_rcv_msg`."""
-        if message.type not in (MessageType.CTRL, self.family_id):
-            raise ControlError(Errno.ENOENT, f"there is no family {message.type}")
+        kind = message.type
+        if kind != self.family_id and kind != MessageType.CTRL:
+            raise ControlError(Errno.ENOENT, f"there is no family {kind}")
         if len(message.payload) < GENERIC_HEADER:
             raise ControlError(Errno.EINVAL, "the message has no generic header")
-        if message.type == MessageType.CTRL:
+        if kind == MessageType.CTRL:
             return (yield from self._family(message, portid))
         command = message.command
         if command in NATIVE_COMMANDS:
             return (yield from self._own(message, NativeCommand(command), portid, admin, now))
-        dump = message.flags & Flag.DUMP == Flag.DUMP
-        how = OPERATIONS[Command(command)] if command in OPERATIONS else OpFlag(0)
-        if not how & (OpFlag.DUMP | OpFlag.DO):
+        dump = message.flags & _DUMP == _DUMP
+        do, dumping = DO.get(command), DUMPS.get(command)
+        if do is None and dumping is None:
             raise ControlError(Errno.EOPNOTSUPP, f"there is no command {command}")
         if not admin:
             raise ControlError(Errno.EPERM, "this needs the right to administer the network")
-        if not how & (OpFlag.DUMP if dump else OpFlag.DO):
+        if dump and dumping is not None:
+            yield from self._dump(message, dumping(self.control, message.attributes), portid)
+            return True
+        if dump or do is None:
             asked = "as a dump" if dump else "but as a dump"
             raise ControlError(Errno.EOPNOTSUPP, f"{Command(command).name} cannot be asked {asked}")
-        if dump:
-            yield from self._dump(message, DUMPS[Command(command)](self.control, message.attributes), portid)
-            return True
-        answer = DO[Command(command)](self.control, decode(TOP, message.attributes), now)
+        answer = do(self.control, decode(TOP, message.attributes), now)
         if isinstance(answer, tuple):
             yield self._answer(message, answer, portid, 0).encode()
         elif answer is not None:

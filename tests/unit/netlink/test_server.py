@@ -14,9 +14,9 @@ from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.errors import Errno
 from pyvs.core.flags import Family, Forward, Proto
-from pyvs.netlink.attributes import DEST, SERVICE, TOP, Command, Flag, MessageType
+from pyvs.netlink.attributes import DEST, OPERATIONS, SERVICE, TOP, Command, Flag, MessageType, OpFlag
 from pyvs.netlink.codec import Message, encode, generic, messages, read_error
-from pyvs.netlink.server import FAMILY_ID, PAGE, Server
+from pyvs.netlink.server import DO, DUMPS, FAMILY_ID, PAGE, Server
 from pyvs.testing.environment import FixedEnvironment
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "netlink"
@@ -74,6 +74,12 @@ def test_the_family_is_described_as_recorded(engine: Engine) -> None:
     ask = Message(MessageType.CTRL, 5, 1, 0, bytes.fromhex("03010000090002004950565300000000"))
     answers = server.serve(ask.encode(), portid=RECORDED["portid"], admin=False, now=0.0)
     assert [answer.hex() for answer in answers] == RECORDED["getfamily"]
+
+
+def test_what_is_done_is_what_the_family_says() -> None:
+    said = {OpFlag.DO: DO, OpFlag.DUMP: DUMPS}
+    for flag, done in said.items():
+        assert done.keys() == {command for command, how in OPERATIONS.items() if how & flag}
 
 
 def test_ipvsadm_s_own_requests_are_understood(engine: Engine) -> None:

@@ -54,6 +54,10 @@ class Control(NativeControl):
         """One service. Raises ControlError: ESRCH."""
         return services.view(services.find(self.ns, key))
 
+    def check_service(self, key: ServiceKey) -> None:
+        """Whether it is there. Raises ControlError: ESRCH."""
+        services.find(self.ns, key)
+
     def get_services(self) -> list[ServiceView]:
         """All services: by address in the order in which they were added, then those by mark."""
         return list(self.each_service())
