@@ -64,9 +64,7 @@ def out_route(
     """
     if dest is not None:
         if dest.route_generation != ns.environment.generation or dest.route is None:
-            dest.route = ns.environment.route(dest.addr)
-            dest.route_generation = ns.environment.generation
-            dest.route_known_nh = bool(mode & Mode.KNOWN_NH)
+            hold_route(ns, dest, known_nh=bool(mode & Mode.KNOWN_NH))
         route = dest.route
     else:
         route = ns.environment.route(daddr)
@@ -106,6 +104,14 @@ def out_route(
     if not _fits(ns, packet, header, mode, mtu):
         return drop(Reason.TOO_BIG)
     return route
+
+
+def hold_route(ns: Namespace, dest: Destination, *, known_nh: bool) -> None:
+    """Look up the route that a destination holds, as its first packet does. Kernel: `__ip_vs_dst_set`."""
+    if dest.route_generation != ns.environment.generation or dest.route is None:
+        dest.route = ns.environment.route(dest.addr)
+        dest.route_generation = ns.environment.generation
+        dest.route_known_nh = known_nh
 
 
 def tunnel_overhead(dest: Destination, packet: Packet) -> int:
