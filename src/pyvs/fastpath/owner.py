@@ -35,12 +35,17 @@ OFTEN: Final = 16
 """So many times it goes to the maps again at once: packets were still under way, or a next hop unknown."""
 LONGEST_HOLD: Final = 10.0
 """Each further time it stays twice as long, up to this."""
+OVERLAP: Final = 0.02
+"""Seconds until one of two connections with the same ends is gone."""
 REMEMBERED: Final = 10_000
 """So many connections that came back are remembered."""
 AUDIT: Final = 256
 """Connections with a template that are looked for in one go."""
 FULL: Final = "the connection table of the fast path is full"
 _HALF_OPEN: Final = frozenset({TcpState.NONE, TcpState.SYN_SENT, TcpState.SYN_RECV, TcpState.SYNACK})
+
+_WHOLE: Final = frozenset({KEY4.size - 4, KEY6.size - 4})
+"""Bytes of a key that has its ports: a packet may end before them."""
 
 
 class SharedTable(ConnectionTable):
@@ -77,14 +82,14 @@ class SharedTable(ConnectionTable):
     def find_in(self, protocol: int, key: bytes) -> Connection | None:
         """The connection of a client's packet, which comes back from the maps if it is there."""
         conn = super().find_in(protocol, key)
-        if conn is not None or protocol not in refusal.PROTOCOLS:
+        if conn is not None or protocol not in refusal.PROTOCOLS or len(key) not in _WHOLE:
             return conn
         return self.take_back(key + bytes((protocol, 0, 0, 0)))
 
     def find_out(self, protocol: int, key: bytes) -> Connection | None:
         """The connection of a server's packet, likewise."""
         conn = super().find_out(protocol, key)
-        if conn is not None or protocol not in refusal.PROTOCOLS:
+        if conn is not None or protocol not in refusal.PROTOCOLS or len(key) not in _WHOLE:
             return conn
         raw = key + bytes((protocol, 0, 0, 0))
         found = self._client_of(raw)
@@ -154,6 +159,10 @@ class SharedTable(ConnectionTable):
             place = places.get(conn.dest)
             if place is None:
                 self.kept[refusal.NO_DESTINATION] += 1
+                continue
+            if conn.in_next is not None or super().find_in(conn.protocol, conn.in_key) is not conn:
+                # One that is over and one that took its place: the maps have room for the one that is left.
+                self.held[conn] = ns.now + OVERLAP
                 continue
             why = place.refused or refusal.of_connection(ns, conn)
             if why is not None:
