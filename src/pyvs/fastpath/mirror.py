@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from pyvs.core.flags import Proto
+from pyvs.core.flags import Forward, Proto
 from pyvs.core.services import thresholds
+from pyvs.core.transmit.route import hold_route
 from pyvs.fastpath import refusal
 from pyvs.fastpath.change import Changes
 from pyvs.fastpath.layout import OWNER
@@ -173,7 +174,7 @@ class Mirror:
             "udp_timeout": length(ns.protocols[Proto.UDP].timeouts[0]),
             "secure": int(defense.secure),
             "drop_entries": int(defense.drop_entries),
-            "drop_rate": defense.drop_rate,
+            "drop_rate": defense.drop_rate & 0xFFFFFFFF,
             "reuse_mode": sysctl.conn_reuse_mode & 0xFF,
             "expire_nodest": int(bool(sysctl.expire_nodest_conn)),
             "sloppy_tcp": int(bool(sysctl.sloppy_tcp)),
@@ -211,6 +212,8 @@ class Mirror:
         self._pull_counts(place)
         now = self.fast.totals(place.number)
         if now != place.pulled:
+            if now["inpkts"] != place.pulled["inpkts"]:
+                hold_route(self.ns, place.dest, known_nh=place.dest.forward == Forward.DROUTE)
             self._credit(place, {name: now[name] - place.pulled[name] for name in COUNTERS})
             place.pulled = now
 
@@ -248,6 +251,11 @@ class Mirror:
         self.changes.make(place.number, active=active, inactive=inactive)
         place.active += active
         place.inactive += inactive
+
+    @property
+    def numbers(self) -> int:
+        """All numbers that destinations have had are below this one."""
+        return self._next
 
     def server_of(self, number: int) -> tuple[bytes, int] | None:
         """Address and port of a destination in the maps."""

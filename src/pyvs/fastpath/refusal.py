@@ -52,6 +52,8 @@ def of_destination(ns: Namespace, dest: Destination) -> str | None:
         return "it is of another address family than its service"
     if ns.environment.is_local(dest.addr):
         return "it is this host"
+    if not dest.vfwmark and not ns.environment.is_local(dest.vaddr):
+        return "its service's address is not this host's"
     return None
 
 
