@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from ipaddress import ip_address
 from typing import Final
 
 from pyvs.core.control.specs import (
@@ -23,7 +22,7 @@ from pyvs.core.namespace import Namespace
 from pyvs.daemon.ports import refuse_if_used
 from pyvs.daemon.sync_sockets import SyncSockets
 
-METHODS: Final = {
+METHODS: Final[dict[int, str]] = {
     Forward.MASQ: "NAT",
     Forward.LOCALNODE: "local",
     Forward.TUNNEL: "tunnel",
@@ -68,17 +67,17 @@ class ToldControl(Control):
     def new_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None:
         """Add a server. Raises ControlError."""
         super().new_dest(key, spec, now)
-        self._told(f"service {key}: server {_server(spec.key)} added, {_how(spec)}", True)
+        self._told(f"service {key}: server {spec.key} added, {_how(spec)}", True)
 
     def set_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None:
         """Change a server. Raises ControlError."""
         super().set_dest(key, spec, now)
-        self._told(f"service {key}: server {_server(spec.key)} changed, {_how(spec)}", True)
+        self._told(f"service {key}: server {spec.key} changed, {_how(spec)}", True)
 
     def del_dest(self, key: ServiceKey, dest: DestKey, now: float) -> None:
         """Remove a server. Raises ControlError."""
         super().del_dest(key, dest, now)
-        self._told(f"service {key}: server {_server(dest)} removed", True)
+        self._told(f"service {key}: server {dest} removed", True)
 
     def flush(self, now: float) -> None:
         """Remove all services."""
@@ -134,10 +133,6 @@ class ToldControl(Control):
         return done
 
 
-def _server(key: DestKey) -> str:
-    host = ip_address(key.addr)
-    return f"[{host}]:{key.port}" if host.version == 6 else f"{host}:{key.port}"
-
-
 def _how(spec: DestSpec) -> str:
-    return f"{METHODS[Forward(spec.forward & FWD_MASK)]}, weight {spec.weight}"
+    number = spec.forward & FWD_MASK
+    return f"{METHODS.get(number) or f'method {number}'}, weight {spec.weight}"

@@ -29,7 +29,7 @@ Row = Sequence[Any]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_NAMES: Final = {Proto.TCP: "tcp", Proto.UDP: "udp", Proto.SCTP: "sctp"}
+_NAMES: Final[dict[int, str]] = {Proto.TCP: "tcp", Proto.UDP: "udp", Proto.SCTP: "sctp"}
 _NUMBERS: Final = {name: int(number) for number, name in _NAMES.items()}
 _U32: Final = 0xFFFFFFFF
 _U16: Final = 0xFFFF
@@ -96,7 +96,7 @@ def key_text(key: ServiceKey) -> str:
     """A service in a word."""
     if key.fwmark:
         return f"fwm6/{key.fwmark}" if key.af == Family.INET6 else f"fwm/{key.fwmark}"
-    name = _NAMES.get(Proto(key.protocol), key.protocol) if key.protocol in _NAMES else key.protocol
+    name = _NAMES.get(key.protocol) or key.protocol
     return f"{name}/{inet_ntop(key.af, key.addr)}/{key.port}"
 
 

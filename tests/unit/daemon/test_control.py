@@ -23,6 +23,7 @@ def test_every_change_is_a_line_and_says_whether_chains_change() -> None:
     control.new_service(ServiceSpec(KEY, "rr"), 0.0)
     control.new_dest(KEY, DestSpec(DEST, weight=3), 0.0)
     control.set_dest(KEY, DestSpec(DEST, forward=Forward.TUNNEL), 0.0)
+    control.set_dest(KEY, DestSpec(DEST, forward=6), 0.0)
     control.set_service(ServiceSpec(KEY, "wlc"), 0.0)
     control.zero(KEY, 0.0)
     control.zero(None, 0.0)
@@ -40,6 +41,7 @@ def test_every_change_is_a_line_and_says_whether_chains_change() -> None:
         ("service TCP 192.0.2.1:80 added, scheduler rr", True),
         ("service TCP 192.0.2.1:80: server 10.0.0.1:8080 added, NAT, weight 3", True),
         ("service TCP 192.0.2.1:80: server 10.0.0.1:8080 changed, tunnel, weight 1", True),
+        ("service TCP 192.0.2.1:80: server 10.0.0.1:8080 changed, method 6, weight 1", True),
         ("service TCP 192.0.2.1:80 changed, scheduler wlc", True),
         ("service TCP 192.0.2.1:80: counters set to zero", False),
         ("all counters set to zero", False),

@@ -5,9 +5,20 @@ Addresses are packed bytes, ports and marks numbers, times seconds.
 
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import Final
 
 from pyvs.core.flags import Family, Forward, SyncState, TunType
 from pyvs.core.stats.counters import Rates, Totals
+
+PROTOCOLS: Final = {6: "TCP", 17: "UDP", 132: "SCTP"}
+
+
+def _place(addr: bytes, port: int) -> str:
+    """An address with a port, as text."""
+    if len(addr) == 4:
+        a, b, c, d = addr
+        return f"{a}.{b}.{c}.{d}:{port}"
+    return f"[{ip_address(addr)}]:{port}"
 
 
 @dataclass(slots=True, frozen=True)
@@ -23,9 +34,8 @@ class ServiceKey:
     def __str__(self) -> str:
         if self.fwmark:
             return f"FWM {self.fwmark}" + (" IPv6" if self.af == Family.INET6 else "")
-        name = {6: "TCP", 17: "UDP", 132: "SCTP"}.get(self.protocol, f"IP_{self.protocol}")
-        host = ip_address(self.addr)
-        return f"{name} [{host}]:{self.port}" if self.af == Family.INET6 else f"{name} {host}:{self.port}"
+        name = PROTOCOLS.get(self.protocol) or f"IP_{self.protocol}"
+        return f"{name} {_place(self.addr, self.port)}"
 
 
 @dataclass(slots=True, frozen=True)
@@ -54,8 +64,7 @@ class DestKey:
     """None: the service's."""
 
     def __str__(self) -> str:
-        host = ip_address(self.addr)
-        return f"[{host}]:{self.port}" if host.version == 6 else f"{host}:{self.port}"
+        return _place(self.addr, self.port)
 
 
 @dataclass(slots=True, frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pyvs.core.flags import Family, Forward, Proto, ServiceFlag, TunType
+from pyvs.core.flags import Forward, Proto, ServiceFlag, TunType
 from pyvs.core.persistence.engine import PersistenceEngine
 from pyvs.core.services.destination import Destination
 from pyvs.core.services.service import Service, ServiceName
@@ -169,8 +169,8 @@ def _has_conn_out(pe: PersistenceEngine | None) -> bool:
 
 def _place(destination: Destination) -> ServerPlace | None:
     if destination.forward == Forward.MASQ:
-        return Family(destination.af), destination.addr, destination.port
+        return destination.af, destination.addr, destination.port
     if destination.forward == Forward.TUNNEL and destination.tun_type in TUNNEL_PORTS:
         port = destination.tun_port if TUNNEL_PORTS[destination.tun_type] else 0
-        return Family(destination.af), destination.addr, port
+        return destination.af, destination.addr, port
     return None

@@ -34,6 +34,11 @@ class KeptControl(ToldControl):
         self._wall = wall
         self._together: list[Row] | None = None
 
+    @property
+    def _kept(self) -> bool:
+        """Whether anybody wants rows."""
+        return self.keep is not None or self._together is not None
+
     def _note(self, *row: object) -> None:
         if self._together is not None:
             self._together.append(list(row))
@@ -64,7 +69,8 @@ class KeptControl(ToldControl):
         self._note_service(spec.key)
 
     def _note_service(self, key: ServiceKey) -> None:
-        self._note(*service_row(services.rule(services.find(self.ns, key))))
+        if self._kept:
+            self._note(*service_row(services.rule(services.find(self.ns, key))))
 
     def del_service(self, key: ServiceKey, now: float) -> None:
         """Remove a service. Raises ControlError."""
@@ -82,6 +88,8 @@ class KeptControl(ToldControl):
         self._note_dest(key, spec.key)
 
     def _note_dest(self, key: ServiceKey, dest: DestKey) -> None:
+        if not self._kept:
+            return
         service = services.find(self.ns, key)
         found = destinations.look_up(service, dest.af or service.af, dest)
         if found is not None:
