@@ -317,6 +317,11 @@ class Host:
         """Grows whenever an answer of `route` may have changed."""
         return self.routing.generation
 
+    @property
+    def policy_routing(self) -> bool:
+        """Whether routes depend on more than the destination."""
+        return self.routing.has_policy
+
     def route(
         self, destination: bytes, *, source: bytes | None = None, mark: int = 0, protocol: int = 0
     ) -> Route | None:

@@ -66,6 +66,13 @@ class Rule:
     iif: str = ""
 
 
+USUAL: Final = {
+    4: [Rule(0, LOCAL), Rule(32766, MAIN), Rule(32767, DEFAULT)],
+    16: [Rule(0, LOCAL), Rule(32766, MAIN)],
+}
+"""The rules of a new namespace, by length of address."""
+
+
 def _number(address: bytes) -> int:
     return int.from_bytes(address, "big")
 
@@ -122,10 +129,7 @@ class Routing:
         """Grows with every change."""
         self.tables: dict[tuple[int, int], Table] = {}
         """By (length of address, number)."""
-        self.rules: dict[int, list[Rule]] = {
-            4: [Rule(0, LOCAL), Rule(32766, MAIN), Rule(32767, DEFAULT)],
-            16: [Rule(0, LOCAL), Rule(32766, MAIN)],
-        }
+        self.rules: dict[int, list[Rule]] = {width: list(rules) for width, rules in USUAL.items()}
         self.pmtu: dict[bytes, int] = {}
         self._cache: dict[tuple[bytes, bytes | None, int], Route | None] = {}
 
@@ -163,6 +167,11 @@ class Routing:
             raise RouteError("RTNETLINK answers: No such file or directory")
         self.rules[width].remove(rule)
         self.changed()
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether there are rules beyond the usual ones."""
+        return self.rules != USUAL
 
     # ---- looking up ----------------------------------------------------------
 
