@@ -85,6 +85,12 @@ static __always_inline struct service *service_of(const void *key, bool six) {
     return bpf_map_lookup_elem(&services, &wanted);
 }
 
+// No connection begins at an address that packets can't come from: the host drops these before any hook.
+static __always_inline bool from_nobody(const void *key, bool six) {
+    __u8 first = *(const __u8 *)key;  // of the source address
+    return six ? first == 0xff : first == 0 || (first & 0xf0) == 0xe0 || *(const __be32 *)key == 0xffffffff;
+}
+
 // Schedule a new connection and send its first packet.
 static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key, __u32 row, bool six) {
     if (f->protocol == IPPROTO_TCP && (f->flags & FLAG_RST || !(f->flags & FLAG_SYN || settings.sloppy_tcp)))
@@ -100,6 +106,8 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
     if (ctx->mark)
         return miss(MISS_MARKED, UP);
 #endif
+    if (from_nobody(key, six))
+        return miss(MISS_LOOPBACK, UP);
     if (to_drop())
         return miss(MISS_DROP_PACKET, DROP);
     __u32 cursor = service->cursor, number;

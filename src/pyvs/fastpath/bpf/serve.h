@@ -112,6 +112,8 @@ static __always_inline int serve4(ctx_t *ctx, struct frame *f) {
         return miss(MISS_TRUNCATED, UP);
     if (*(__u8 *)ip != 0x45)
         return miss(MISS_OPTIONS, UP);
+    if (!right(ip))
+        return miss(MISS_BAD_HEADER, UP);  // the host drops it before any hook
     if (ip->frag_off & bpf_htons(IP_LAST_FRAGMENT_BITS))
         return miss(MISS_FRAGMENT, UP);
     f->protocol = ip->protocol;
