@@ -30,22 +30,11 @@ def load(network: Network) -> Iterator[Callable[[Mode], FastPath]]:
         except FastPathUnavailable as why:
             pytest.skip(str(why))
         fast = loaded[mode]
-        empty(fast)
+        fast.clear(64)
+        fast.renew_hops()
         fast.set_device(network.ifindex, network.mac)
         return fast
 
     yield get
     for fast in loaded.values():
         fast.close()
-
-
-def empty(fast: FastPath) -> None:
-    for table in (fast.conns4, fast.conns6):
-        for key, _ in list(table.items()):
-            table.delete(key)
-    for number in range(64):
-        fast.clear_destination(number)
-        fast.stats.set(number, bytes(fast.stats.size))
-    for service, _ in list(fast.services):
-        fast.services.remove(*service)
-    fast.renew_hops()

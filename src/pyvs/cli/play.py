@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import tempfile
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pyvs.cli.ipvsadm.main import run
 from pyvs.cli.ipvsadm.names import SystemNames
 from pyvs.core.errors import PyvsError
-from pyvs.play.player import Player
+from pyvs.fastpath.fast import Mode
+from pyvs.play.director import Director
+from pyvs.play.fast.director import FastDirector
+from pyvs.play.fast.stage import Stage
+from pyvs.play.fast.tally import Tally
+from pyvs.play.player import Making, Player
 from pyvs.play.scenario import read
 
 WELL_KNOWN: Final = {
@@ -58,14 +64,40 @@ ipvsadm: Final = partial(run, names=RecordedNames())
 @click.argument("scenarios", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", "folder", required=True, type=click.Path(file_okay=False, path_type=Path),
               help="Folder for the results, each with its scenario's file name.")  # fmt: skip
-def play(scenarios: tuple[Path, ...], folder: Path) -> None:
+@click.option("--fast", "mode", type=click.Choice(["tc", "xdp"]),
+              help="Let the fast path's programs see each packet first, by test run. Needs root.")  # fmt: skip
+@click.option("--fast-new", "new", type=click.Choice(["on", "off"]),
+              help="Whether these programs schedule new connections; off by default.")  # fmt: skip
+def play(scenarios: tuple[Path, ...], folder: Path, mode: Mode | None, new: str | None) -> None:
     """Play SCENARIOS, as the recorded kernel (Linux 6.1) would, and write what happened into a folder.
 
     A scenario is a JSON file in the recordings' format; of a whole recording only its scenario is read. The exit
     status is 0 only if all of them could be played.
+
+    With --fast the results are to be the same: what the programs serve, they serve as the virtual server does. At the
+    end stands how many packets that were, and why others went up.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
+    if new is not None and mode is None:
+        raise click.UsageError(
+            "--fast-new is about the programs of the fast path: add --fast tc or --fast xdp"
+        )
+    with ExitStack() as exits:
+        stage = None
+        if mode is not None:
+            try:
+                stage = exits.enter_context(Stage(mode, new=new == "on"))
+            except PyvsError as why:
+                console.print(f"pyvs play: {why}", style="red", markup=False, highlight=False, soft_wrap=True)
+                sys.exit(1)
+        failed = _play(scenarios, folder, stage, console)
+    sys.exit(1 if failed else 0)
+
+
+def _play(scenarios: tuple[Path, ...], folder: Path, stage: Stage | None, console: Console) -> int:
+    """Play all of them; how many could not be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tally = Tally()
     failed = 0
     columns = (
         TextColumn("playing"),
@@ -79,8 +111,10 @@ def play(scenarios: tuple[Path, ...], folder: Path) -> None:
         for path in scenarios:
             progress.update(task, description=path.stem)
             try:
-                scenario = read(path)
-                write(folder / path.name, json.dumps(Player(scenario, ipvsadm).run(), indent=1) + "\n")
+                player = Player(read(path), ipvsadm, make=maker(stage))
+                write(folder / path.name, json.dumps(player.run(), indent=1) + "\n")
+                if isinstance(player.director, FastDirector):
+                    tally.add(player.director.tally)
             except (PyvsError, OSError) as error:
                 failed += 1
                 console.print(
@@ -95,7 +129,15 @@ def play(scenarios: tuple[Path, ...], folder: Path) -> None:
     console.print(
         f"{played} of {len(scenarios)} scenarios played, results in {folder}", markup=False, highlight=False
     )
-    sys.exit(1 if failed else 0)
+    if stage is not None:
+        for line in tally.lines():
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return failed
+
+
+def maker(stage: Stage | None) -> Making:
+    """Directors for the player: with a stage, those whose packets its programs see first."""
+    return Director if stage is None else partial(FastDirector, stage=stage)
 
 
 def write(path: Path, text: str) -> None:

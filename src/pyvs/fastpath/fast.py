@@ -119,6 +119,17 @@ class FastPath:
             self._sweeper = None
         self.loaded.close()
 
+    def clear(self, destinations: int) -> None:
+        """Empty the maps of connections, services and the destinations up to a number. Raises OSError."""
+        for table in (self.conns4, self.conns6):
+            for key, _ in list(table.items()):
+                table.delete(key)
+        for number in range(destinations):
+            self.clear_destination(number)
+            self.stats.set(number, bytes(self.stats.size))
+        for service, _ in list(self.services):
+            self.services.remove(*service)
+
     # ---- settings ----------------------------------------------------------
 
     def configure(self, **values: int | tuple[int, ...]) -> None:

@@ -67,6 +67,12 @@ class Director:
         for key, value in scenario.sysctls.items():
             self.sysctl_write(key, str(value))
 
+    # ---- packets -------------------------------------------------------------
+
+    def receive(self, frame: bytes, interface: str) -> None:
+        """A frame has arrived."""
+        self.host.receive(frame, interface, self.clock.now)
+
     # ---- time ----------------------------------------------------------------
 
     def sleep(self, seconds: float) -> None:
@@ -86,9 +92,13 @@ class Director:
                 self.clock.ticks = max(target, self.clock.ticks)
                 return
             self.clock.ticks = at
-            self.host.handle_timeouts(self.clock.now)
+            self.handle_timeouts()
             self.between()
         raise PyvsError(f"timeouts don't end at {self.clock.since_start:.2f} s")
+
+    def handle_timeouts(self) -> None:
+        """Do what is due now."""
+        self.host.handle_timeouts(self.clock.now)
 
     # ---- what programs do ----------------------------------------------------
 

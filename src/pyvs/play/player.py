@@ -8,6 +8,7 @@ What a frame causes at once belongs to its step, what timers do to step None, as
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -49,19 +50,25 @@ class CannotPlay(PyvsError):
     """A scenario that can't be played here, and why."""
 
 
-def play(scenario: dict[str, Any], ipvsadm: Ipvsadm, seed: int = 1) -> dict[str, Any]:
+Making = Callable[[Scenario, Ipvsadm, int], Director]
+"""Makes the director of a scenario."""
+
+
+def play(
+    scenario: dict[str, Any], ipvsadm: Ipvsadm, seed: int = 1, make: Making = Director
+) -> dict[str, Any]:
     """Play a scenario (or a recording's) and give the result. Raises ScenarioError, CannotPlay."""
-    return Player(parse(scenario), ipvsadm, seed).run()
+    return Player(parse(scenario), ipvsadm, seed, make).run()
 
 
 class Player:
     """Plays one scenario."""
 
-    def __init__(self, scenario: Scenario, ipvsadm: Ipvsadm, seed: int = 1) -> None:
+    def __init__(self, scenario: Scenario, ipvsadm: Ipvsadm, seed: int = 1, make: Making = Director) -> None:
         self.scenario = scenario
         self.log: list[dict[str, Any]] = []
         try:
-            self.director = Director(scenario, ipvsadm, seed)
+            self.director = make(scenario, ipvsadm, seed)
         except (RouteError, BadMac, ControlError, ValueError) as error:
             raise CannotPlay(f"{scenario.name}: the director can't be built: {error}") from None
         self.director.between = self._timer
@@ -104,7 +111,7 @@ class Player:
         director = self.director
         if step.frame is not None:
             self._note("in", number, iface=step.iface, hex=step.frame.hex())
-            director.host.receive(step.frame, step.iface, director.clock.now)
+            director.receive(step.frame, step.iface)
             self._collect(number)
         elif step.cmd is not None:
             # What timers send while a command runs is found when it has ended: it gets the command's number.

@@ -1,0 +1,156 @@
+"""A scenario's director whose packets the programs see first: what they send is sent, what goes up the host takes.
+
+Engine and maps are wired as a live director wires them. The clock stands between steps, so everything that a live
+director does now and then is done before each look: the sweep, the counts, the services in the maps.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TextIO
+
+from pyvs.core.errors import PyvsError
+from pyvs.fastpath.partner import Partner
+from pyvs.fastpath.tables import Miss
+from pyvs.play.director import Director, Ipvsadm
+from pyvs.play.fast.stage import Stage
+from pyvs.play.fast.tally import UNTRIED, Tally
+from pyvs.play.scenario import Scenario
+
+SENT: Final = {"tc": (7,), "xdp": (3, 4)}
+"""TC_ACT_REDIRECT; XDP_TX and XDP_REDIRECT."""
+UP: Final = {"tc": 0, "xdp": 2}
+"""TC_ACT_OK, XDP_PASS."""
+
+
+class Fault(PyvsError):
+    """The programs did what they must never do."""
+
+
+class FastDirector(Director):
+    """A director on a stage."""
+
+    def __init__(self, scenario: Scenario, ipvsadm: Ipvsadm, seed: int = 1, *, stage: Stage) -> None:
+        """Raises as a director does, and NetworkFault."""
+        self._partner: Partner | None = None
+        super().__init__(scenario, ipvsadm, seed)
+        self.stage = stage
+        self.tally = Tally()
+        self._at = -1
+        """The tick that the programs' clock shows."""
+        stage.clear()
+        self._misses = stage.fast.misses()
+        self._partner = Partner(stage.fast, self.engine, stage.changes, new=stage.new)
+
+    # ---- engine and maps ---------------------------------------------------------
+
+    def _look(self, partner: Partner) -> None:
+        """Bring both to the present, before anything looks at them."""
+        now = self.clock.now
+        self.engine.ns.now = now
+        self._follow()
+        if self._at != self.clock.ticks:
+            self._at = self.clock.ticks
+            self.stage.fast.configure(now=self.stage.fast.jiffies.at(now))
+            if any(place.active or place.inactive for place in partner.mirror.places.values()):
+                for _ in range(2):  # what went while the first looked may have hidden others
+                    for ended in self.stage.fast.sweep():
+                        partner.table.note_ended(ended)
+            partner.mirror.configure()
+        partner.before_verbs()
+
+    def _settle(self, partner: Partner) -> None:
+        """Let the maps have what is theirs, after something has happened."""
+        partner.after_packets(self.clock.now)
+        self.stage.places = partner.mirror.numbers
+
+    def _follow(self) -> None:
+        """Routes, neighbours or devices may have changed."""
+        stage = self.stage
+        if stage.network.follow(self.host):
+            for name, index in stage.network.indices.items():
+                stage.fast.set_device(index, self.host.interfaces[name].mac)
+            stage.fast.renew_hops()
+            if self._partner is not None:
+                self._partner.changed()
+
+    # ---- packets -----------------------------------------------------------------
+
+    def receive(self, frame: bytes, interface: str) -> None:
+        """A frame has arrived: to the program, then perhaps to the host. Raises Fault."""
+        partner, stage = self._partner, self.stage
+        assert partner is not None
+        self._look(partner)
+        self.host.now = self.clock.now
+        outcome = stage.run(frame, interface)
+        why = self._missed()
+        if outcome is None:
+            self.tally.up[UNTRIED] += 1
+            super().receive(frame, interface)
+        elif outcome.verdict in SENT[stage.mode]:
+            self.tally.served += 1
+            self.host.emit(self._device(outcome.frame), outcome.frame)
+        elif outcome.verdict != UP[stage.mode]:
+            self.tally.dropped[why] += 1
+        elif outcome.frame != frame:
+            raise Fault(
+                f"at {self.clock.since_start:.2f} s the program changed a frame that it left to the host"
+            )
+        else:
+            self.tally.up[why] += 1
+            super().receive(frame, interface)
+        self._settle(partner)
+
+    def _missed(self) -> str:
+        """Why the last packet was not served."""
+        before, self._misses = self._misses, self.stage.fast.misses()
+        return (
+            ", ".join(miss.sentence for miss in Miss if self._misses[miss] != before[miss])
+            or "without a reason"
+        )
+
+    def _device(self, frame: bytes) -> str:
+        """By which device a frame leaves: a test run tells only the frame. Raises Fault."""
+        names = [name for name in self.stage.network.indices if self.host.interfaces[name].mac == frame[6:12]]
+        if len(names) != 1:
+            raise Fault(
+                f"{len(names)} devices have the address {frame[6:12].hex(':')} that the program sends from"
+            )
+        return names[0]
+
+    # ---- all else that looks or changes --------------------------------------------
+
+    def handle_timeouts(self) -> None:
+        """Do what is due now."""
+        partner = self._partner
+        if partner is None:
+            super().handle_timeouts()
+            return
+        self._look(partner)
+        super().handle_timeouts()
+        self._settle(partner)
+
+    def ipvsadm(self, argv: list[str], stdin: TextIO, stdout: TextIO, stderr: TextIO) -> int:
+        """Call ipvsadm."""
+        partner = self._partner
+        if partner is None:
+            return super().ipvsadm(argv, stdin, stdout, stderr)
+        self._look(partner)
+        status = super().ipvsadm(argv, stdin, stdout, stderr)
+        partner.changed()
+        return status
+
+    def proc(self, name: str) -> str:
+        """The text of /proc/net/NAME. Raises ControlError."""
+        if self._partner is not None:
+            self._look(self._partner)
+        return super().proc(name)
+
+    def sysctl_write(self, name: str, text: str) -> None:
+        """Set a sysctl. Raises ControlError."""
+        partner = self._partner
+        if partner is None:
+            super().sysctl_write(name, text)
+            return
+        self._look(partner)
+        super().sysctl_write(name, text)
+        partner.changed()
