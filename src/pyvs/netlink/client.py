@@ -65,6 +65,9 @@ AHEAD: Final = 2
 for room in one before it reads the other."""
 
 
+_CHANGE: Final = int(Flag.REQUEST | Flag.ACK)
+
+
 class Client:
     """The verbs, one method a command. All raise ControlError."""
 
@@ -273,8 +276,8 @@ class Client:
             self._request(command, Flag.ACK, attributes)
             return
         self._seq = self._seq + 1 & 0xFFFFFFFF
-        flags = Flag.REQUEST | Flag.ACK
-        message = Message(self._family_id(), flags, self._seq, 0, generic(command, attributes)).encode()
+        payload = generic(command, attributes)
+        message = Message(self._family_id(), _CHANGE, self._seq, 0, payload).encode()
         self._datagram += message + bytes(-len(message) % 4)
         self._gathered.append((self._seq, self._told))
         if len(self._datagram) > GATHERED_MAX:

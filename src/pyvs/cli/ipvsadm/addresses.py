@@ -2,33 +2,36 @@
 
 import re
 import socket
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pyvs.cli.ipvsadm.names import Names
 from pyvs.core.flags import Family
 
 _NUMBER: Final = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)", re.ASCII)
+_DIGITS: Final = 20
 
 
 def number(text: str, low: int, high: int) -> int | None:
     """A decimal number from low to high, as strtol reads it; None for anything else."""
-    match = _NUMBER.fullmatch(text)
-    if match is None or len(match[1]) > 20:
-        return None
-    value = int(match[1])
+    if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
+        value = int(text)
+    else:
+        match = _NUMBER.fullmatch(text)
+        if match is None or len(match[1]) > _DIGITS:
+            return None
+        value = int(match[1])
     return value if low <= value <= high else None
 
 
 def leading_number(text: str) -> int:
     """The number that the text begins with, 0 if it doesn't, as atoi reads it."""
     match = _NUMBER.match(text)
-    return int(match[1][:20]) if match else 0
+    return int(match[1][:_DIGITS]) if match else 0
 
 
 def ipv4(text: str) -> bytes | None:
     """An IPv4 address in any form that inet_aton takes (`10`, `192.0.2`, `0x0a000001`)."""
-    if not text or not text.isascii() or any(c.isspace() for c in text):
+    if not text.isascii() or text.split() != [text]:
         return None
     try:
         return socket.inet_aton(text)
@@ -38,14 +41,15 @@ def ipv4(text: str) -> bytes | None:
 
 def ipv6(text: str) -> bytes | None:
     """An IPv6 address."""
+    if text.count(":") < 2:
+        return None
     try:
         return socket.inet_pton(socket.AF_INET6, text)
     except (OSError, UnicodeError, ValueError):
         return None
 
 
-@dataclass(slots=True, frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An address, with a port if there was one."""
 
     af: Family

@@ -9,6 +9,7 @@ from pyvs.cli.ipvsadm.grammar import (
     TUNNEL_MATRIX,
     Command,
     Option,
+    Row,
 )
 from pyvs.cli.ipvsadm.invocation import Invocation, refuse
 from pyvs.core.flags import Forward, Proto, ServiceFlag
@@ -21,7 +22,7 @@ _BITS = (ServiceFlag.SCHED1, ServiceFlag.SCHED2, ServiceFlag.SCHED3)
 
 def check(asked: Invocation) -> None:
     """Complete the invocation. Raises Stop when its options don't go together."""
-    _matrix(MATRIX[asked.command], asked.options, f"'{asked.command.value}' command")
+    _hold(MATRIX[asked.command], asked.options, asked.command.value, "'{}' command")
     if asked.command in (Command.ADD, Command.EDIT):
         _check_service(asked)
     elif asked.command in (Command.ADD_SERVER, Command.EDIT_SERVER):
@@ -37,8 +38,11 @@ def check(asked: Invocation) -> None:
             raise refuse("options conflicts in the list command")
 
 
-def _matrix(row: dict[Option, str], options: set[Option], where: str) -> None:
-    """Hold the options against a row of the matrix, in the order of `Option`."""
+def _hold(row: Row, options: set[Option], name: str, place: str) -> None:
+    """Hold the options against a row of a matrix, in the order of `Option`."""
+    if row.allows(options):
+        return
+    where = place.format(name)
     last: Option | None = None
     for option in Option:
         says = row.get(option, ".")
@@ -91,6 +95,6 @@ def _check_server(asked: Invocation) -> None:
         raise refuse("Different address family is allowed only for tunneling servers")
     if asked.forward == Forward.TUNNEL:
         kind = asked.tun_type.name.lower()
-        _matrix(TUNNEL_MATRIX[kind], asked.options, f"'{kind}' tunnel type")
+        _hold(TUNNEL_MATRIX[kind], asked.options, kind, "'{}' tunnel type")
     elif asked.options & _TUNNEL:
         raise refuse("Tunnel options conflict with forward method")

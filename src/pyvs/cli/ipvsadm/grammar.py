@@ -11,6 +11,8 @@ from typing import Final
 class Command(Enum):
     """What an invocation does; the value is its name in messages."""
 
+    __hash__ = object.__hash__  # that of Enum takes four times as long
+
     ADD = "add-service"
     EDIT = "edit-service"
     DELETE = "delete-service"
@@ -31,6 +33,8 @@ class Command(Enum):
 
 class Option(Enum):
     """Options, in the order in which they are checked; the value is the name in messages."""
+
+    __hash__ = object.__hash__  # that of Enum takes four times as long
 
     NUMERIC = "numeric"
     CONNECTION = "connection"
@@ -188,14 +192,28 @@ _TUNNEL_ROWS = {
 # fmt: on
 
 
-def _matrix(columns: tuple[Option, ...], row: str) -> dict[Option, str]:
-    return dict(zip(columns, row.replace(" ", ""), strict=True))
+class Row(dict[Option, str]):
+    """A row of a matrix: what is said of each option, and which options are needed, illegal, or at most one of."""
+
+    def __init__(self, columns: tuple[Option, ...], row: str) -> None:
+        super().__init__(zip(columns, row.replace(" ", ""), strict=True))
+        self.needed, self.illegal, self.single = (
+            frozenset(option for option, says in self.items() if says == sign) for sign in "+x1"
+        )
+
+    def allows(self, options: set[Option]) -> bool:
+        """Whether these options go together."""
+        return (
+            self.needed <= options
+            and self.illegal.isdisjoint(options)
+            and (self.single.isdisjoint(options) or len(self.single & options) == 1)
+        )
 
 
-MATRIX: Final = {command: _matrix(tuple(Option), row) for command, row in _ROWS.items()}
+MATRIX: Final = {command: Row(tuple(Option), row) for command, row in _ROWS.items()}
 """What each command says of each option: `+` needed, `.` allowed, `1` at most one of these, `x` illegal."""
 
-TUNNEL_MATRIX: Final = {kind: _matrix(_TUNNEL_COLUMNS, row) for kind, row in _TUNNEL_ROWS.items()}
+TUNNEL_MATRIX: Final = {kind: Row(_TUNNEL_COLUMNS, row) for kind, row in _TUNNEL_ROWS.items()}
 """The same for each type of tunnel."""
 
 LONG: Final = {switch.long: switch for switch in SWITCHES}
