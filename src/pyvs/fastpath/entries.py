@@ -16,7 +16,7 @@ from pyvs.fastpath.tables import Status
 
 STATE: Final = 0xFF
 METHOD_SHIFT: Final = 16
-_FIELDS: Final = ("seen", "timeout", "packets", "status", "dest", "port", "check", "addr_check")
+_NUMBERS: Final = ("seen", "timeout", "packets", "dest", "told", "told_state", "told_retries")
 
 
 @dataclass(slots=True)
@@ -43,6 +43,12 @@ class OffloadedConnection:
     inactive: bool = True
     controlled: bool = False
     """It belongs to a template."""
+    synced: bool = False
+    """It came by synchronisation."""
+    told: int = 0
+    """Jiffies, modulo 2**32, of its end as the backups know it."""
+    told_state: int = 0
+    told_retries: int = 0
 
     @property
     def af(self) -> Family:
@@ -96,20 +102,24 @@ def to_entries(conn: OffloadedConnection) -> list[Entry]:
         inward |= Status.INACTIVE
     if conn.controlled:
         inward |= Status.CONTROLLED
+    if conn.synced:
+        inward |= Status.SYNCED
+    told = {"told": conn.told & 0xFFFFFFFF, "told_state": conn.told_state, "told_retries": conn.told_retries}
     if conn.single:
         inward |= Status.SINGLE | Status.INPUT_ONLY
-        value = layout.pack(**shared, packets=conn.packets, status=inward)
+        value = layout.pack(**shared, **told, packets=conn.packets, status=inward)
         return [(client_key(conn), value)]
     entries = []
-    for old, new, old_port, new_port, its_key, its_status, packets in (
-        (conn.daddr, conn.vaddr, conn.dport, conn.vport, server_key(conn), status | Status.REPLY, 0),
-        (conn.vaddr, conn.daddr, conn.vport, conn.dport, client_key(conn), inward, conn.packets),
+    own = {"packets": conn.packets, **told}
+    for old, new, old_port, new_port, its_key, its_status, more in (
+        (conn.daddr, conn.vaddr, conn.dport, conn.vport, server_key(conn), status | Status.REPLY, {}),
+        (conn.vaddr, conn.daddr, conn.vport, conn.dport, client_key(conn), inward, own),
     ):
         port = new_port.to_bytes(2, "big")
         addr_check = delta(old, new)
         value = layout.pack(
             **shared,
-            packets=packets,
+            **more,
             status=its_status,
             port=port,
             addr_check=native(addr_check),
@@ -130,7 +140,7 @@ def from_entry(
     if status & Status.REPLY:
         return None
     ends = (KEY6 if six else KEY4).unpack(raw_key)
-    numbers = {name: int(value[name]) for name in ("seen", "timeout", "packets", "dest")}
+    numbers = {name: int(value[name]) for name in _NUMBERS}
     vport = int.from_bytes(bytes(ends["dport"]), "big")
     if status & Status.SINGLE:
         daddr, dport = servers.get(numbers["dest"], (bytes(16 if six else 4), 0))
@@ -149,5 +159,6 @@ def from_entry(
         state=status & STATE,
         inactive=bool(status & Status.INACTIVE),
         controlled=bool(status & Status.CONTROLLED),
+        synced=bool(status & Status.SYNCED),
         **numbers,
     )

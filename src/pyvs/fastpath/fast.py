@@ -38,9 +38,11 @@ from pyvs.fastpath.layout import (
 )
 from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
 from pyvs.fastpath.objects import CONNECTIONS, LoadedObject
+from pyvs.fastpath.reports import Reports
 from pyvs.fastpath.server import Server
 from pyvs.fastpath.services import Services
 from pyvs.fastpath.sweep import Ended, Sweeper
+from pyvs.fastpath.sweep_by_key import KeySweeper
 from pyvs.fastpath.tables import LIMITS, Flag, Miss
 from pyvs.fastpath.testrun import Outcome, run_tc, run_xdp
 
@@ -63,7 +65,7 @@ class FastPath:
         self.mode = mode
         self.jiffies = jiffies
         self.loaded = loaded
-        self._sweeper: Sweeper | None = None
+        self._sweeper: Sweeper | KeySweeper | None = None
         self.program = loaded.program(f"pyvs_{mode}")
         maps = loaded.maps
         self.conns4 = BpfMap(maps["conns4"], KEY4.size, CONN4)
@@ -74,7 +76,9 @@ class FastPath:
         self.services = Services(
             BpfMap(maps["services"], SERVICE_KEY.size, SERVICE), ArrayMap(maps["slots"], _NUMBER)
         )
+        self.reports = Reports(maps["reports"])
         self._misses = PerCpuArray(maps["misses"], _COUNT)
+        self._untold = PerCpuArray(maps["untold"], _COUNT)
         self._own_macs = ArrayMap(maps["own_macs"], OWN_MAC)
 
     @classmethod
@@ -117,6 +121,7 @@ class FastPath:
         if self._sweeper is not None:
             self._sweeper.close()
             self._sweeper = None
+        self.reports.close()
         self.loaded.close()
 
     def clear(self, destinations: int) -> None:
@@ -240,10 +245,13 @@ class FastPath:
     def sweep(self) -> Iterator[list[Ended]]:
         """End what has been silent for too long: a list for each stretch of some milliseconds.
 
-        Raises OSError; FastPathUnavailable where the kernel has no iterators (before 5.15, or without BTF).
+        Raises OSError, FastPathUnavailable.
         """
         if self._sweeper is None:
-            self._sweeper = Sweeper(self.loaded.maps)
+            try:
+                self._sweeper = Sweeper(self.loaded.maps)
+            except FastPathUnavailable:  # no type information, say
+                self._sweeper = KeySweeper(self.loaded.maps, self.jiffies)
         return self._sweeper.stretches()
 
     # ---- what happened -----------------------------------------------------
@@ -252,6 +260,10 @@ class FastPath:
         """How many packets were not served, by reason."""
         counts = self._misses.totals(len(Miss))
         return {miss: counts[miss.number]["count"] for miss in Miss}
+
+    def untold(self) -> int:
+        """How many reports for a sync master found the ring full."""
+        return self._untold.total(0)["count"]
 
     # ---- trying ------------------------------------------------------------
 

@@ -15,11 +15,14 @@ from pyvs.fastpath.tables import (
     CURSOR_MOST,
     LEAST_MOST,
     LIMITS,
+    SHORT_MOST,
+    SYNC_V0,
     Flag,
     Miss,
     Selector,
     Status,
     active_mask,
+    synced_mask,
     tcp_next,
 )
 
@@ -34,6 +37,8 @@ _NUMBERS: Final = {
     "FLAG_RST": tcp_states.RST,
     "FLAG_ACK": tcp_states.ACK,
     "TCP_ACTIVE": active_mask(),
+    "TCP_SYNCED": synced_mask(),
+    "SYNC_V0": SYNC_V0,
     "SH_BITS": sh.BITS,
     "DH_BITS": dh.BITS,
     "MH_SLOTS": mh.SLOTS,
@@ -44,6 +49,7 @@ _NUMBERS: Final = {
     "GUE_PORTS": EPHEMERAL[1] - EPHEMERAL[0] + 1,
     "LEAST_MOST": LEAST_MOST,
     "CURSOR_MOST": CURSOR_MOST,
+    "SHORT_MOST": SHORT_MOST,
     "SCHED_PORT": int(SCHED_SH_PORT),
 }
 

@@ -88,6 +88,15 @@ class Layout:
             at += _SIZES[leaf.type] * leaf.many
         raise KeyError(f"{self.name} has no field {name}")
 
+    def only(self, *names: str) -> Struct:
+        """What reads these fields alone, quickly; they are to be named in their order."""
+        form, at = "=", 0
+        for leaf in self.leaves:
+            if leaf.name in names:
+                form += f"{self.offset(leaf.name) - at}x{_code(leaf)}"
+                at = self.offset(leaf.name) + _SIZES[leaf.type] * leaf.many
+        return Struct(form)
+
     def c_text(self) -> str:
         """The structure in C."""
         lines = [f"struct {self.name} {{"]
@@ -147,17 +156,21 @@ CONN: Final = Layout(
     Field("port", "be16"),
     Field("check", "u16"),
     Field("addr_check", "u16"),
-    Field("pad", "u16"),
+    Field("told_state", "u8"),
+    Field("told_retries", "u8"),
     HOP,
+    Field("told", "u32"),
 )
 """One direction of a connection.
 
 seen: jiffies of its last packet; timeout: jiffies of silence that it survives; status: the state in the lowest
 byte, flags above; port: the new one; check: what rewriting adds to the transport's checksum, addr_check: the
-addresses' part of that. The new address follows.
+addresses' part of that. told, in the client's entry: what the backups know, which is when it would end in jiffies
+(of one that was never told of: when it began), its state, and how often they were told that again. The new address
+follows.
 """
 
-CONN4: Final = Layout("conn4", *CONN.fields, Field("addr", "be32"), Field("spare", "u32", 2))
+CONN4: Final = Layout("conn4", *CONN.fields, Field("addr", "be32"), Field("spare", "u32"))
 """With the kernel's own part and its key 128 bytes, so that none spreads over three lines of the cache."""
 CONN6: Final = Layout("conn6", *CONN.fields, Field("addr", "be32", 4))
 
@@ -249,16 +262,34 @@ SETTINGS: Final = Layout(
     Field("new", "u8"),
     Field("pmtu_disc", "u8"),
     Field("drop_entries", "u8"),
-    Field("pad", "u8", 3),
+    Field("sync", "u8"),
+    Field("sync_persist", "u8"),
+    Field("sync_retries", "u8"),
     Field("drop_rate", "u32"),
     Field("drop_counter", "s32"),
+    Field("sync_threshold", "u32"),
+    Field("sync_period", "u32"),
+    Field("sync_refresh", "u32"),
+    Field("sync_least", "u32"),
 )
 """What an administrator sets. now: jiffies that count instead of the clock's, for tests; timeouts: of TCP, by state,
-in jiffies; generation: grows with every change of routes or neighbours; new: schedule new connections."""
+in jiffies; generation: grows with every change of routes or neighbours; new: schedule new connections; sync: 1 and
+the version of its messages while a master runs, else 0; sync_refresh and sync_least, ten seconds, in jiffies."""
+
+REPORT: Final = Layout(
+    "report",
+    Field("family", "u8"),
+    Field("tell", "u8"),
+    Field("pad", "u8", 6),
+    Field("key", "u8", KEY6.size),
+    Field("conn", "u8", CONN6.size),
+)
+"""A connection for the master to tell of: the client's key and entry, as they were after its packet. tell: 0 when only
+its template is to be looked at."""
 
 LAYOUTS: Final = (
     KEY4, KEY6, HOP, CONN, CONN4, CONN6, DEST, SERVICE_KEY, SERVICE, STATS, OWNER, CHANGE,
-    OWN_MAC, SETTINGS,
+    OWN_MAC, SETTINGS, REPORT,
 )  # fmt: skip
 
 VERSION: Final = 1

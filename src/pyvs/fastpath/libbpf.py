@@ -60,13 +60,18 @@ class TcOptions(ctypes.Structure):
     )
 
 
+RING_SAMPLE: Final = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
+"""Called with each sample of a ring: context, data, size."""
+
 _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "bpf_object__open_file": (c_void_p, c_char_p, c_void_p),
     "bpf_object__load": (c_int, c_void_p),
     "bpf_object__close": (None, c_void_p),
     "bpf_object__find_program_by_name": (c_void_p, c_void_p, c_char_p),
     "bpf_object__next_map": (c_void_p, c_void_p, c_void_p),
+    "bpf_object__next_program": (c_void_p, c_void_p, c_void_p),
     "bpf_program__fd": (c_int, c_void_p),
+    "bpf_program__set_flags": (c_int, c_void_p, c_uint32),
     "bpf_program__attach_iter": (c_void_p, c_void_p, c_void_p),
     "bpf_link__fd": (c_int, c_void_p),
     "bpf_link__destroy": (c_int, c_void_p),
@@ -93,6 +98,10 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "bpf_tc_hook_create": (c_int, c_void_p),
     "bpf_tc_attach": (c_int, c_void_p, c_void_p),
     "bpf_tc_detach": (c_int, c_void_p, c_void_p),
+    "ring_buffer__new": (c_void_p, c_int, RING_SAMPLE, c_void_p, c_void_p),
+    "ring_buffer__consume": (c_int, c_void_p),
+    "ring_buffer__epoll_fd": (c_int, c_void_p),
+    "ring_buffer__free": (None, c_void_p),
     "libbpf_num_possible_cpus": (c_int,),
     "libbpf_set_print": (c_void_p, c_void_p),
 }

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyvs.core.flags import Forward, Proto
 from pyvs.core.services import thresholds
+from pyvs.core.sync.policy import LEAST_REFRESH
 from pyvs.core.transmit.route import hold_route
 from pyvs.fastpath import refusal
 from pyvs.fastpath.change import Changes
 from pyvs.fastpath.layout import OWNER
-from pyvs.fastpath.tables import LIMITS, Flag
+from pyvs.fastpath.tables import LIMITS, SYNC_V0, Flag
 
 if TYPE_CHECKING:
     from pyvs.core.namespace import Namespace
@@ -180,10 +181,25 @@ class Mirror:
             "sloppy_tcp": int(bool(sysctl.sloppy_tcp)),
             "new": int(self.new),
             "pmtu_disc": int(bool(sysctl.pmtu_disc)),
+            **self._sync(),
         }
         if wanted != self._settings:
             self.fast.configure(**wanted)
             self._settings = wanted
+
+    def _sync(self) -> dict[str, int]:
+        """What decides when a master is told of a connection; see `core.sync.policy`."""
+        sysctl, length = self.ns.sysctl, self.fast.jiffies.length
+        threshold, period = sysctl.sync_threshold
+        return {
+            "sync": SYNC_V0 + sysctl.sync_version if self.ns.sync.is_master else 0,
+            "sync_persist": int(bool(sysctl.sync_persist_mode)),
+            "sync_retries": sysctl.sync_retries,
+            "sync_threshold": threshold,
+            "sync_period": period,
+            "sync_refresh": length(sysctl.sync_refresh_period),
+            "sync_least": length(LEAST_REFRESH),
+        }
 
     # ---- from the maps -----------------------------------------------------
 

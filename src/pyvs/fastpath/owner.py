@@ -16,12 +16,11 @@ from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import ASSURED
 from pyvs.core.connections.table import ConnectionTable
 from pyvs.core.flags import ConnFlag, Proto
-from pyvs.core.protocols.tcp_states import TcpState
 from pyvs.fastpath import refusal
-from pyvs.fastpath.entries import STATE, OffloadedConnection, client_key, from_entry, key, server_key
+from pyvs.fastpath.entries import OffloadedConnection, client_key, from_entry, key, server_key
 from pyvs.fastpath.layout import CONN4, CONN6, KEY4, KEY6
 from pyvs.fastpath.tables import Status
-from pyvs.fastpath.views import View, engine_connection, fill, offloaded_connection, view
+from pyvs.fastpath.views import View, complete, engine_connection, fill, offloaded_connection, view
 
 if TYPE_CHECKING:
     from pyvs.core.namespace import Namespace
@@ -42,7 +41,6 @@ REMEMBERED: Final = 10_000
 AUDIT: Final = 256
 """Connections with a template that are looked for in one go."""
 FULL: Final = "the connection table of the fast path is full"
-_HALF_OPEN: Final = frozenset({TcpState.NONE, TcpState.SYN_SENT, TcpState.SYN_RECV, TcpState.SYNACK})
 
 _WHOLE: Final = frozenset({KEY4.size - 4, KEY6.size - 4})
 """Bytes of a key that has its ports: a packet may end before them."""
@@ -124,7 +122,7 @@ class SharedTable(ConnectionTable):
             place = mirror.by_number.get(offloaded.dest)
             if place is None:
                 continue
-            _complete(offloaded, place)
+            complete(offloaded, place)
             conn = view(offloaded, place, fast.jiffies, now)
             if conn.expires > now:
                 conn.control = self.controls.get(conn.raw)
@@ -224,10 +222,10 @@ class SharedTable(ConnectionTable):
         if place is None:  # of rules that are still to come: it stays where it is
             return None
         value = table.take(raw)
-        offloaded = None if value is None else from_entry(raw, value, {})
-        if offloaded is None:
+        if value is None or (offloaded := from_entry(raw, value, {})) is None:
             return None
-        _complete(offloaded, place)
+        complete(offloaded, place)
+        self.control_of(raw, value)
         if not offloaded.single:
             self._take_reply(offloaded)
         conn = engine_connection(Connection, offloaded, place)
@@ -322,7 +320,7 @@ class SharedTable(ConnectionTable):
         for one in ended:
             self.ended += 1
             if one.key in self.controls:
-                if one.key[-4] == Proto.UDP or one.status & STATE not in _HALF_OPEN:
+                if one.key[-4] == Proto.UDP or one.status & Status.ASSURED:
                     self._assure(one.key)
                 self._release(one.key)
 
@@ -344,8 +342,26 @@ class SharedTable(ConnectionTable):
         value = table.get(raw)
         if value is None:
             self._release(raw)
-        elif raw[-4] == Proto.TCP and table.values.unpack(value)["status"] & STATE not in _HALF_OPEN:
+        elif self._was_established(raw, value):
             self._assure(raw)
+
+    def _was_established(self, raw: bytes, value: bytes) -> bool:
+        """Whether the connection of an entry has been established here; with UDP: answered."""
+        table = self.fast.conns4 if len(raw) == KEY4.size else self.fast.conns6
+        if raw[-4] == Proto.TCP:
+            return bool(table.values.unpack(value)["status"] & Status.ASSURED)
+        offloaded = from_entry(raw, value, {})
+        if offloaded is None or offloaded.single:
+            return False
+        reply = table.get(server_key(offloaded))
+        return reply is not None and bool(table.values.unpack(reply)["packets"])
+
+    def control_of(self, raw: bytes, value: bytes) -> Connection | None:
+        """The template of a connection in the maps, which knows from now on whether that was established."""
+        control = self.controls.get(raw)
+        if control is not None and not control.state & ASSURED and self._was_established(raw, value):
+            self._assure(raw)
+        return control
 
     def _release(self, raw: bytes) -> None:
         self.controls.pop(raw).n_control -= 1
@@ -354,10 +370,3 @@ class SharedTable(ConnectionTable):
         control = self.controls[raw]
         if control.template:
             control.state |= ASSURED
-
-
-def _complete(offloaded: OffloadedConnection, place: Place) -> None:
-    """The server's end of one with a single entry, which does not hold it."""
-    if offloaded.single:
-        offloaded.daddr = place.dest.addr
-        offloaded.dport = place.dest.port or offloaded.vport

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pyvs.fastpath.mirror import Mirror, Place
 from pyvs.fastpath.newcomers import Newcomers
 from pyvs.fastpath.owner import SharedTable
+from pyvs.fastpath.relay import Relay
 
 if TYPE_CHECKING:
     from pyvs.core.engine import Engine
@@ -35,6 +36,7 @@ class Partner:
         self.mirror.new = new
         self.table = SharedTable(engine.ns, fast, self.mirror)
         self.newcomers = Newcomers(engine.ns, fast, self.mirror) if new else None
+        self.relay = Relay(engine.ns, fast, self.table)
         self._dirty = True
         engine.ns.connections = self.table
 

@@ -27,10 +27,8 @@ NO_DESTINATION: Final = "its destination is not in the maps"
 
 def of_director(ns: Namespace) -> str | None:
     """Why nothing may be offloaded at present."""
-    if ns.sync.is_master:
-        return "synchronisation: the master looks at each connection's packets"
-    if ns.sync.is_backup:
-        return "synchronisation: the backup takes connections over as they are told"
+    if ns.sync.is_backup and ns.sysctl.backup_only:
+        return "sysctl backup_only is 1: as long as the backup runs its packets are left to the host"
     if ns.sysctl.conntrack:
         return "sysctl conntrack is 1: netfilter is to see each packet"
     if not ns.sysctl.snat_reroute and getattr(ns.environment, "policy_routing", False):

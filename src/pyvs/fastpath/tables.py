@@ -6,7 +6,7 @@ from enum import Enum, IntEnum
 from typing import Final
 
 from pyvs.core.protocols import tcp_states
-from pyvs.core.protocols.tcp_states import ACTIVE, TcpState
+from pyvs.core.protocols.tcp_states import ACTIVE, SYNC_STATES, TcpState
 
 
 class Status(IntEnum):
@@ -22,6 +22,10 @@ class Status(IntEnum):
     """There is no entry for the other direction."""
     CONTROLLED = 0x1000
     """It belongs to a template."""
+    SYNCED = 0x2000
+    """It came by synchronisation from another director."""
+    ASSURED = 0x4000
+    """It was established here once: its template is to know."""
 
 
 class Flag(IntEnum):
@@ -98,14 +102,21 @@ LIMITS: Final = {
     "MAX_SERVICES": 1 << 14,
     "MAX_SLOTS": 1 << 20,
     "MAX_DEVICES": 1 << 16,
+    "REPORT_BYTES": 1 << 20,
 }
-"""Entries of the maps. Those of connections may be chosen when the maps are made."""
+"""Entries of the maps. Those of connections may be chosen when the maps are made. Bytes of the ring of reports."""
+
+SYNC_V0: Final = 1
+"""In the settings: a master runs, whose messages are of version 0; one more for version 1."""
 
 LEAST_MOST: Final = 1024
 """Servers up to which a least-connection choice is made in the kernel."""
 
 CURSOR_MOST: Final = 64
 """Overloaded servers in a row that a cursor passes over before the packet goes up."""
+
+SHORT_MOST: Final = 64
+"""Servers that are looked at before Linux 5.17; a packet that needs more goes up."""
 
 
 def tcp_next() -> list[list[list[int]]]:
@@ -121,3 +132,8 @@ def tcp_next() -> list[list[list[int]]]:
 def active_mask() -> int:
     """A bit for each TCP state that counts as ActiveConn."""
     return sum(1 << state for state in ACTIVE)
+
+
+def synced_mask() -> int:
+    """A bit for each TCP state in which backups are told of a connection."""
+    return sum(1 << state for state in SYNC_STATES)

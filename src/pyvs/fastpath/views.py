@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyvs.core.connections.connection import Connection
 from pyvs.core.flags import ConnFlag, Family, Forward
+from pyvs.core.sync.policy import HZ, RETRIES, end_time
 from pyvs.fastpath.entries import OffloadedConnection, client_key
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ def fill(
     """Give a connection of the engine what the maps say."""
     conn.dest = place.dest
     conn.fwmark = place.service.fwmark
-    conn.state = conn.old_state = offloaded.state
+    conn.state = offloaded.state
+    conn.old_state = offloaded.told_state
+    conn.sync_endtime = end_time(now - jiffies.ago(offloaded.told, now)) | offloaded.told_retries
     conn.in_pkts = offloaded.packets
     conn.timeout = offloaded.timeout / jiffies.hz
     conn.expires = now - jiffies.ago(offloaded.seen, now) + conn.timeout
@@ -42,6 +45,8 @@ def fill(
         flags |= ConnFlag.INACTIVE
     if offloaded.forward != Forward.MASQ:
         flags |= ConnFlag.NOOUTPUT
+    if offloaded.synced:
+        flags |= ConnFlag.SYNC
     conn.flags = int(flags)
 
 
@@ -72,6 +77,13 @@ def view(offloaded: OffloadedConnection, place: Place, jiffies: Jiffies, now: fl
     return conn
 
 
+def complete(offloaded: OffloadedConnection, place: Place) -> None:
+    """The server's end of one with a single entry, which does not hold it."""
+    if offloaded.single:
+        offloaded.daddr = place.dest.addr
+        offloaded.dport = place.dest.port or offloaded.vport
+
+
 def offloaded_connection(conn: Connection, number: int, jiffies: Jiffies) -> OffloadedConnection:
     """A connection of the engine as the maps are to have it; number: of its destination."""
     return OffloadedConnection(
@@ -90,4 +102,8 @@ def offloaded_connection(conn: Connection, number: int, jiffies: Jiffies) -> Off
         packets=conn.in_pkts,
         inactive=bool(conn.flags & ConnFlag.INACTIVE),
         controlled=conn.control is not None,
+        synced=bool(conn.flags & ConnFlag.SYNC),
+        told=jiffies.at((int(conn.sync_endtime) & ~RETRIES) / HZ),
+        told_state=int(conn.old_state),
+        told_retries=int(conn.sync_endtime) & RETRIES,
     )

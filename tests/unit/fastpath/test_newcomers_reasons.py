@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from tests.unit.fastpath.memory import MemoryFast, in_memory
 
-from pyvs.core.control.specs import DaemonSpec, DestKey, DestSpec, ServiceKey, ServiceSpec
-from pyvs.core.flags import Family, Proto, ServiceFlag, SyncState
+from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
+from pyvs.core.flags import Family, Proto, ServiceFlag
 from pyvs.core.schedulers.rr import RoundRobin
 from pyvs.fastpath.newcomers import Newcomers, name_of
 from pyvs.fastpath.tables import LIMITS, Selector
@@ -82,9 +82,9 @@ def test_a_director_that_rests(case: Case) -> None:
     case.shared.service()
     case.renew()
     assert len(case.offered()) == 1
-    case.shared.engine.control.new_daemon(DaemonSpec(SyncState.MASTER, "eth0", 1), case.shared.now)
+    case.shared.engine.control.sysctl_write("conntrack", "1", case.shared.now)
     (why,) = case.renew().values()
-    assert why.startswith("synchronisation")
+    assert why.startswith("sysctl conntrack")
     assert case.offered() == {}
     assert case.newcomers.offers == {}
 

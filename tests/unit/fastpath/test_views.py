@@ -53,7 +53,7 @@ def test_a_view_shows_what_the_maps_say() -> None:
     assert (shown.dest, shown.state, shown.old_state, shown.in_pkts) == (
         there.dest,
         TcpState.ESTABLISHED,
-        TcpState.ESTABLISHED,
+        TcpState.NONE,
         17,
     )
     assert shown.timeout == 900.0
@@ -91,12 +91,24 @@ def test_what_was_seen_in_the_future_is_not_in_the_past() -> None:
     state=st.sampled_from(TcpState),
     timeout=st.integers(1, 10_000),
     silent=st.integers(0, 10_000),
+    told=st.integers(-1000, 1000),
+    retries=st.integers(0, 3),
+    synced=st.booleans(),
     packets=st.integers(0, 0xFFFFFFFF),
     inactive=st.booleans(),
     six=st.booleans(),
 )
 def test_there_and_back(
-    forward: int, state: int, timeout: int, silent: int, packets: int, inactive: bool, six: bool
+    forward: int,
+    state: int,
+    timeout: int,
+    silent: int,
+    told: int,
+    retries: int,
+    synced: bool,
+    packets: int,
+    inactive: bool,
+    six: bool,
 ) -> None:
     ends = [bytes(range(start, start + (16 if six else 4))) for start in (1, 51, 101)]
     there = Place(
@@ -104,7 +116,8 @@ def test_there_and_back(
     )
     one = OffloadedConnection(
         Proto.UDP, ends[0], 1, ends[1], 2, ends[2], 3, forward, state,
-        JIFFIES.length(float(timeout)), JIFFIES.at(NOW - silent), 9, packets, inactive,
+        JIFFIES.length(float(timeout)), JIFFIES.at(NOW - silent), 9, packets, inactive, synced=synced,
+        told=JIFFIES.at(NOW + told), told_state=state, told_retries=retries,
     )  # fmt: skip
     conn = engine_connection(Connection, one, there)
     fill(conn, one, there, JIFFIES, NOW)

@@ -13,7 +13,7 @@ from pyvs.core.packet.header import IPV6, Header, Malformed
 from pyvs.core.packet.packet import Packet
 from pyvs.core.protocols import tcp_states
 from pyvs.core.protocols.protocol import Protocol
-from pyvs.core.protocols.tcp_states import ACTIVE, ROW_OF_FLAGS, RST, SYN, TcpState
+from pyvs.core.protocols.tcp_states import ACTIVE, ROW_OF_FLAGS, RST, SYN, SYNC_STATES, TcpState
 from pyvs.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -92,15 +92,7 @@ class Tcp(Protocol):
 
     def sync_states(self) -> frozenset[int]:
         """Kernel: `ip_vs_sync_conn_needed`."""
-        return frozenset(
-            {
-                TcpState.ESTABLISHED,
-                TcpState.FIN_WAIT,
-                TcpState.CLOSE,
-                TcpState.CLOSE_WAIT,
-                TcpState.TIME_WAIT,
-            }
-        )
+        return SYNC_STATES
 
     def checksum_ok(self, packet: Packet, header: Header) -> bool:
         """Kernel: `tcp_csum_check`."""

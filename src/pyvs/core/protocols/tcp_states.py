@@ -35,6 +35,9 @@ TIMEOUTS: Final = (2.0, 900.0, 120.0, 60.0, 120.0, 120.0, 10.0, 60.0, 30.0, 120.
 ACTIVE: Final = frozenset({ES, SS, SR, SA})
 """States that count as ActiveConn."""
 
+SYNC_STATES: Final = frozenset({ES, FW, TW, CL, CW})
+"""States in which backups are told of a connection. Kernel: `ip_vs_sync_conn_needed`."""
+
 Row = tuple[TcpState, ...]
 
 # fmt: off

@@ -84,18 +84,25 @@ class Master:
 
     # ---- telling -----------------------------------------------------------
 
-    def tell(self, conn: Connection, packets: int) -> None:
-        """Tell of a connection if the policy says so, then of what controls it. Kernel: `ip_vs_sync_conn`."""
+    def tell(self, conn: Connection, packets: int, decided: bool | None = None) -> None:
+        """Tell of a connection if the policy says so, then of what controls it. Kernel: `ip_vs_sync_conn`.
+
+        decided: somebody else has asked the policy of this connection already, and it said that.
+        """
         ns = self.ns
         version = ns.sysctl.sync_version
         while True:
+            if not version and (conn.af != Family.INET or conn.flags & ConnFlag.ONE_PACKET):
+                return
+            needed = decided
+            if needed is None:
+                needed = not conn.flags & ConnFlag.ONE_PACKET and wanted(ns, conn, packets)
+            decided = None
             if not version:
-                if conn.af != Family.INET or conn.flags & ConnFlag.ONE_PACKET:
-                    return
-                if not wanted(ns, conn, packets):
+                if not needed:
                     return
                 self._add(conn, version)
-            elif not conn.flags & ConnFlag.ONE_PACKET and wanted(ns, conn, packets):
+            elif needed:
                 if conn.pe_data and (conn.pe is None or conn.dest is None):
                     return
                 self._add(conn, version)

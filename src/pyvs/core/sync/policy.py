@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pyvs.core.namespace import Namespace
 
 HZ: Final = 100
+LEAST_REFRESH: Final = 10
+"""Seconds by which an end must have moved to be told again, where half its timeout is shorter."""
 RETRIES: Final = 3
 """Mask of the repetitions in `sync_endtime`."""
 
@@ -56,7 +58,7 @@ def wanted(ns: Namespace, conn: Connection, packets: int) -> bool:
     if refresh > 0:
         told = int(conn.sync_endtime)
         timeout = int(conn.timeout * HZ)
-        if abs(end - told) < min(refresh, max(timeout >> 1, 10 * HZ)):
+        if abs(end - told) < min(refresh, max(timeout >> 1, LEAST_REFRESH * HZ)):
             retries = told & RETRIES
             if retries >= ns.sysctl.sync_retries:
                 return False

@@ -115,6 +115,11 @@ class Sync:
         if self.master is not None:
             self.master.tell(conn, packets)
 
+    def note_report(self, conn: Connection, needed: bool) -> None:
+        """A connection that lives elsewhere had a packet, and its keeper judged by the policy whether to tell of it."""
+        if self.master is not None:
+            self.master.tell(conn, conn.in_pkts, needed)
+
     def note_conn(self, conn: Connection) -> None:
         """Tell of a connection without counting a packet, as when one that controls others lives on."""
         if self.master is not None:

@@ -3,6 +3,7 @@
 #include "entry.h"
 #include "select.h"
 #include "send.h"
+#include "sync.h"
 
 #define FTP_DATA_PORT 20
 
@@ -142,6 +143,7 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
     conn->seen = f->now;
     conn->timeout = timeout_of(f->protocol, state);
     conn->packets = 1;
+    conn->told = f->now;
     conn->dest = number;
     conn->port = dest->port ? dest->port : vport;
     if (method != FORWARD_MASQ ? !insert(key, &new_, six, BPF_ANY)
@@ -151,6 +153,8 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
     service->cursor = cursor;
     bound(dest, active);
     count_in(number, f->length, true);
+    if (settings.sync)
+        report(key, find(key, six), f->now, six);
     return send(ctx, f, conn, address(conn), dest, &dest->hop, six);
 }
 

@@ -102,6 +102,8 @@ static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, s
         return leave_by(ctx, hop);
     }
     count_in(conn->dest, f->length, false);
+    if (settings.sync)
+        report(key, conn, f->now, six);
     return send(ctx, f, conn, address(conn), dest, hop, six);
 }
 

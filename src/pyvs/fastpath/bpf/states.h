@@ -54,6 +54,8 @@ static __always_inline __u32 transition(struct conn *truth, struct dest *dest, _
             return old;
         bool active = TCP_ACTIVE >> state & 1;
         new_ = (old & ~(0xffu | STATUS_INACTIVE)) | state | (active ? 0 : STATUS_INACTIVE);
+        if (state == TCP_ESTABLISHED)
+            new_ |= STATUS_ASSURED;
         __u32 seen = __sync_val_compare_and_swap(&truth->status, old, new_);
         if (seen == old) {
             if (active && old & STATUS_INACTIVE) {
