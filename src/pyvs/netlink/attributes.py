@@ -107,7 +107,7 @@ class Attribute:
 class Table:
     """The attributes of one nest, by number and by name."""
 
-    __slots__ = ("by_name", "by_number", "layouts", "looked_at", "name", "reading", "writing")
+    __slots__ = ("by_name", "by_number", "forms", "layouts", "looked_at", "name", "reading", "writing")
 
     def __init__(self, name: str, *rows: Attribute) -> None:
         self.name = name
@@ -117,6 +117,8 @@ class Table:
         """What the codec reads the numbers by, written down by itself."""
         self.writing: dict[str, Any] = {}
         """The same for writing."""
+        self.forms: dict[tuple[str, ...], Any] = {}
+        """By names: what writes attributes all at once."""
         self.layouts: dict[int, list[Any]] = {}
         """By length: what reads, at one look, attributes that lie as others before."""
         self.looked_at = 0

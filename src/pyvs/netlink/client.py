@@ -98,11 +98,11 @@ class Client:
 
     def del_service(self, key: ServiceKey) -> None:
         """Remove a service with its destinations."""
-        self._do(Command.DEL_SERVICE, service=encode(SERVICE, m.write_service_key(key)))
+        self._do(Command.DEL_SERVICE, service=m.write_service_nest(key))
 
     def get_service(self, key: ServiceKey) -> ServiceView:
         """One service; `num_dests` is not told: 0."""
-        service = encode(SERVICE, m.write_service_key(key))
+        service = m.write_service_nest(key)
         return m.read_service_view(self._get(Command.GET_SERVICE, TOP, service=service))
 
     def get_services(self) -> list[ServiceView]:
@@ -125,7 +125,7 @@ class Client:
 
     def get_dests(self, key: ServiceKey) -> list[DestView]:
         """The destinations of a service, newest first; none when there is no such service."""
-        service = encode(SERVICE, m.write_service_key(key))
+        service = m.write_service_nest(key)
         return [m.read_dest_view(top, key.af) for top in self._dump(Command.GET_DEST, service=service)]
 
     def get_many_dests(self, keys: Iterable[ServiceKey]) -> Iterator[list[DestView]]:
@@ -141,7 +141,7 @@ class Client:
         request = bytearray()
         for key in keys:
             self._seq += 1
-            nest = encode(TOP, {"service": encode(SERVICE, m.write_service_key(key))})
+            nest = encode(TOP, {"service": m.write_service_nest(key)})
             payload = generic(Command.GET_DEST, nest)
             request += Message(family, Flag.REQUEST | Flag.DUMP, self._seq, 0, payload).encode()
         found: list[DestView] = []
@@ -191,7 +191,7 @@ class Client:
 
     def zero(self, key: ServiceKey | None = None) -> None:
         """Set the counters of one service, or all counters, to zero."""
-        service = None if key is None else encode(SERVICE, m.write_service_key(key))
+        service = None if key is None else m.write_service_nest(key)
         self._do(Command.ZERO, service=service)
 
     def flush(self) -> None:
@@ -284,7 +284,7 @@ class Client:
             self._post()
 
     def _do_dest(self, command: Command, key: ServiceKey, dest: Values) -> None:
-        self._do(command, service=encode(SERVICE, m.write_service_key(key)), dest=encode(DEST, dest))
+        self._do(command, service=m.write_service_nest(key), dest=encode(DEST, dest))
 
     def _get(self, command: Command, table: Table, **nests: bytes | None) -> Values:
         answers = self._request(command, Flag.ACK, encode(TOP, nests))

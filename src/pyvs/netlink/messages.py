@@ -130,6 +130,12 @@ def write_service_key(key: ServiceKey) -> Values:
     }
 
 
+@lru_cache(maxsize=KEYS)
+def write_service_nest(key: ServiceKey) -> bytes:
+    """The same as bytes."""
+    return encode(SERVICE, write_service_key(key))
+
+
 def write_service(spec: ServiceSpec) -> Values:
     """The attributes of a whole service, in the kernel's order. Kernel: `ip_vs_genl_fill_service`."""
     return {
