@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from tests.fastpath.network import Network
 from tests.fastpath.twin import SENT, UP, Course, Twins
 
+from pyvs.core.flags import Proto
 from pyvs.fastpath import build
 from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath, Mode
-from pyvs.fastpath.tables import Miss
+from pyvs.fastpath.selection import Selection
+from pyvs.fastpath.server import Server
+from pyvs.fastpath.tables import SHORT_MOST, Miss, Selector
 from pyvs.testing.wire import ip, sctp, tcp, udp
 
 pytestmark = pytest.mark.root
@@ -121,7 +125,7 @@ def test_a_hop_that_is_not_known(fast: FastPath, network: Network) -> None:
     assert fast.test_run(frame, network.ifindex).verdict in SENT[fast.mode]
 
 
-def test_without_loops_the_engine_schedules_by_load(
+def test_without_loops_the_programs_look_at_so_many_servers(
     monkeypatch: pytest.MonkeyPatch, network: Network
 ) -> None:
     """The programs for kernels before 5.17."""
@@ -135,15 +139,17 @@ def test_without_loops_the_engine_schedules_by_load(
     monkeypatch.setattr(build, "program", old)
     plain = FastPath.open("tc", connections=1 << 8)
     try:
-        for scheduler, served in (("wlc", False), ("rr", True), ("mh", True)):
-            twins = Twins(Course(scheduler=scheduler), network, plain)
-            packet = tcp(CLIENT, VIP, 40000, 80, 0x02)
-            frame = network.mac + b"\2\0\0\0\0\x77\x08\0" + packet
-            outcome = plain.test_run(frame, network.ifindex)
-            assert (outcome.verdict in SENT["tc"]) == served
-            assert served or outcome.frame == frame
-            assert twins.engine.ns.connections.count == 0
-            for conn in list(plain.connections()):
-                plain.remove(conn)
+        plain.set_device(network.ifindex, network.mac)
+        plain.set_destination(1, Server(addr=ip_address("10.9.0.11").packed, port=80))
+        for selector in (Selector.WLC, Selector.CURSOR):
+            for resting, served in ((SHORT_MOST - 1, True), (SHORT_MOST + 1, False)):
+                selection = Selection(selector, [2] * resting + [1])  # nobody has number 2
+                plain.services.set(Proto.TCP, ip_address(VIP).packed, 80, selection)
+                frame = network.mac + b"\2\0\0\0\0\x77\x08\0" + tcp(CLIENT, VIP, 40000, 80, 0x02)
+                outcome = plain.test_run(frame, network.ifindex)
+                assert (outcome.verdict in SENT["tc"]) == served
+                assert served or outcome.frame == frame
+                for conn in list(plain.connections()):
+                    plain.remove(conn)
     finally:
         plain.close()

@@ -31,6 +31,7 @@ PROGRAMS: Final = (
     "pyvs_xdp",
     "pyvs_xdp_plain",
     "pyvs_sweep",
+    "pyvs_end",
     "pyvs_repeat",
     "pyvs_change",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,10 @@ from pyvs.fastpath.libbpf import call, libbpf, pointer
 from pyvs.fastpath.maps import said
 
 CONNECTIONS: Final = ("conns4", "conns6")
+_ANY_ALIGNMENT: Final = 2
+"""`BPF_F_ANY_ALIGNMENT`."""
+_UNALIGNED: Final = frozenset({"x86_64", "amd64", "aarch64", "arm64"})
+"""Processors that read and write at any address. Kernels that don't rely on it (user-mode Linux) must be told."""
 
 
 class LoadedObject:
@@ -49,6 +54,8 @@ class LoadedObject:
                 call("bpf_map__reuse_fd", handle, shared[name])
             elif pins is not None and name != "rodata":
                 call("bpf_map__set_pin_path", handle, str(pins / name).encode())
+        if platform.machine() in _UNALIGNED:
+            self._allow_any_alignment()
         try:
             call("bpf_object__load", self._handle)
         except OSError as error:
@@ -59,6 +66,12 @@ class LoadedObject:
             ) from None
         for name, handle in self._handles.items():
             self.maps[name] = libbpf().bpf_map__fd(handle)
+
+    def _allow_any_alignment(self) -> None:
+        program = libbpf().bpf_object__next_program(self._handle, None)
+        while program:
+            call("bpf_program__set_flags", program, _ANY_ALIGNMENT)
+            program = libbpf().bpf_object__next_program(self._handle, program)
 
     def entries(self, name: str) -> int:
         """How many a map can hold. Raises KeyError."""

@@ -17,8 +17,9 @@ from pyvs.fastpath.layout import KEY4, KEY6
 from pyvs.fastpath.libbpf import call, libbpf, pointer
 from pyvs.fastpath.objects import LoadedObject
 
-_RECORD: Final = Struct(f"=IIII{KEY6.size}s")
-STRETCH: Final = _RECORD.size * 32
+RECORD: Final = Struct(f"=IIII{KEY6.size}s")
+"""Family or 0, status, destination, packets and key of what ended."""
+STRETCH: Final = RECORD.size * 32
 """Bytes of a read: so many records of what ended, or marks, of which each stands for 256 entries looked at."""
 SHARED: Final = ("conns4", "conns6", "dests", "settings")
 
@@ -74,7 +75,7 @@ class Sweeper:
             reader = call("bpf_iter_create", call("bpf_link__fd", link))
             try:
                 while data := os.read(reader, STRETCH):
-                    yield list(_ended(data))
+                    yield list(ended_of(data))
             finally:
                 os.close(reader)
 
@@ -86,8 +87,9 @@ class Sweeper:
         self._object.close()
 
 
-def _ended(data: bytes) -> Iterator[Ended]:
-    for kind, status, dest, packets, key in _RECORD.iter_unpack(data):
+def ended_of(data: bytes) -> Iterator[Ended]:
+    """What records say."""
+    for kind, status, dest, packets, key in RECORD.iter_unpack(data):
         if kind:
             size = KEY4.size if kind == Family.INET else KEY6.size
             yield Ended(key[:size], status, dest, packets)

@@ -16,19 +16,35 @@ static __always_inline struct dest *dest_at(__u32 number) { return bpf_map_looku
 
 // ---- cursor: rr, wrr -------------------------------------------------------
 
-// Loops of unknown length need Linux 5.17: without them a packet that would need one goes up.
+// One step after another until one returns 1. Loops of unknown length need Linux 5.17; without them it is a short one,
+// and a packet that needs more steps goes up. Step and loop are then functions that the verifier takes by themselves.
 #ifdef PYVS_NO_LOOP
-#define LOOP(times, step, context) ((void)step, (void)(context))
+#define APART __attribute__((noinline, weak))
+#define CONTEXT(name) struct name
+#define STEPS(step, name)                                        \
+    APART int step##_all(struct name *context, __u32 times) {    \
+        for (__u32 i = 0; context && i < SHORT_MOST && i < times; i++) \
+            if (step(i, context))                                \
+                break;                                           \
+        return 0;                                                \
+    }
 #else
-#define LOOP(times, step, context) bpf_loop(times, step, context, 0)
+#define APART static
+#define CONTEXT(name) void
+#define STEPS(step, name)                                                         \
+    static __always_inline void step##_all(struct name *context, __u32 times) {   \
+        bpf_loop(times, step, context, 0);                                        \
+    }
 #endif
 
 struct round {
     __u32 base, size, at, found;
 };
 
-static long ask(__u32 turn, void *context) {
+APART long ask(__u32 turn, CONTEXT(round) *context) {
     struct round *r = context;
+    if (!r)
+        return 1;
     if (r->at >= r->size)
         r->at = 0;
     __u32 place = r->base + r->at;
@@ -41,10 +57,12 @@ static long ask(__u32 turn, void *context) {
     return 1;
 }
 
+STEPS(ask, round)
+
 static __always_inline __u32 by_cursor(struct service *service, __u32 *cursor) {
     struct round r = {service->base, service->size, service->cursor, NOBODY};
     if (r.size && !ask(0, &r))
-        LOOP(r.size < CURSOR_MOST ? r.size - 1 : CURSOR_MOST, ask, &r);
+        ask_all(&r, r.size < CURSOR_MOST ? r.size - 1 : CURSOR_MOST);
     *cursor = r.at;
     return r.found;
 }
@@ -107,15 +125,16 @@ static __always_inline __u32 by_hash(struct service *service, const void *src, c
 // ---- least: lc, wlc, sed, nq, fo, ovf --------------------------------------
 
 struct search {
-    struct service *service;
     __u64 load;
     __u32 kind, base, best;
     __s32 weight;
 };
 
 // One server after another, in the order of the service's list. Returns 1 to stop.
-static long consider(__u32 at, void *context) {
+APART long consider(__u32 at, CONTEXT(search) *context) {
     struct search *s = context;
+    if (!s)
+        return 1;
     __u32 place = s->base + at;
     __u32 *number = bpf_map_lookup_elem(&slots, &place);
     if (!number)
@@ -160,12 +179,14 @@ static long consider(__u32 at, void *context) {
     return 0;
 }
 
+STEPS(consider, search)
+
 static __always_inline __u32 by_load(struct service *service) {
     struct search s = {.kind = service->selector, .base = service->base, .best = NOBODY};
     __u32 size = service->size;
     if (size > LEAST_MOST)
         return NOBODY;
-    LOOP(size, consider, &s);
+    consider_all(&s, size);
     return s.best;
 }
 

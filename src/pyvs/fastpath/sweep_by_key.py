@@ -1,0 +1,68 @@
+"""The sweep of a kernel without iterators over maps, or without type information: by batches of entries.
+
+Those whose time seems to be over are named to a program, which looks again and ends them in one step: a packet may
+have come meanwhile. So the programs alone decide, as with the iterators; this only costs more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final
+
+from pyvs.core.flags import Family
+from pyvs.fastpath import build
+from pyvs.fastpath.clock import Jiffies
+from pyvs.fastpath.layout import CONN, CONN4, CONN6, KEY4, KEY6, SETTINGS
+from pyvs.fastpath.maps import ArrayMap, BpfMap
+from pyvs.fastpath.objects import LoadedObject
+from pyvs.fastpath.sweep import RECORD, SHARED, Ended, ended_of
+from pyvs.fastpath.tables import Status
+from pyvs.fastpath.testrun import run_syscall
+
+BATCH: Final = 1024
+"""Entries of a stretch."""
+_LIFE: Final = CONN.only("seen", "timeout", "status")
+
+
+class KeySweeper:
+    """Goes through the connection tables of a fast path from outside."""
+
+    def __init__(self, maps: Mapping[str, int], jiffies: Jiffies) -> None:
+        """maps: descriptors by name. Raises FastPathUnavailable."""
+        self._jiffies = jiffies
+        self._tables = (
+            (Family.INET, BpfMap(maps["conns4"], KEY4.size, CONN4)),
+            (Family.INET6, BpfMap(maps["conns6"], KEY6.size, CONN6)),
+        )
+        self._settings = ArrayMap(maps["settings"], SETTINGS)
+        self._object = LoadedObject(
+            build.program("pyvs_end"), shared={name: maps[name] for name in SHARED if name in maps}
+        )
+        self._program = self._object.program("pyvs_end")
+
+    def stretches(self) -> Iterator[list[Ended]]:
+        """One sweep: what ended in each stretch of it. Between two of them anything may be done. Raises OSError."""
+        for family, table in self._tables:
+            entries = table.items(BATCH)
+            while batch := list(islice(entries, BATCH)):
+                yield [ended for key in self._doubtful(batch) for ended in self._end(family, key)]
+
+    def _doubtful(self, batch: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
+        """Keys of entries that may be over. One second too many: the program looks exactly."""
+        settings = self._settings.at(0)
+        now = settings["now"] or self._jiffies.at(time.monotonic()) + self._jiffies.hz
+        all_clients = settings["drop_entries"] or settings["expire_nodest"]
+        for key, value in batch:
+            seen, timeout, status = _LIFE.unpack_from(value)
+            passed = (now - seen) & 0xFFFFFFFF
+            if (passed >= timeout and not passed >> 31) or (all_clients and not status & Status.REPLY):
+                yield key
+
+    def _end(self, family: Family, key: bytes) -> Iterator[Ended]:
+        yield from ended_of(run_syscall(self._program, RECORD.pack(family, 0, 0, 0, key)))
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._object.close()
