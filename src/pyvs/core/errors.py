@@ -14,6 +14,7 @@ class Errno(IntEnum):
     ENOENT = 2
     ESRCH = 3
     EINTR = 4
+    EIO = 5
     ENOMEM = 12
     EFAULT = 14
     EBUSY = 16
@@ -21,6 +22,7 @@ class Errno(IntEnum):
     ENODEV = 19
     EINVAL = 22
     ENOSPC = 28
+    EROFS = 30
     ERANGE = 34
     EMSGSIZE = 90
     ENOPROTOOPT = 92
@@ -28,6 +30,7 @@ class Errno(IntEnum):
     EAFNOSUPPORT = 97
     EADDRINUSE = 98
     EADDRNOTAVAIL = 99
+    EDQUOT = 122
 
 
 class PyvsError(Exception):

@@ -37,10 +37,16 @@ class Jobs:
             name = next(iter(self._jobs))
             self._go_on(name, self._jobs.pop(name))
 
+    def step_of(self, name: str) -> None:
+        """One stretch of a job, if it is there."""
+        job = self._jobs.pop(name, None)
+        if job is not None:
+            self._go_on(name, job)
+
     def finish(self, name: str) -> None:
         """Do all that is left of a job."""
         while name in self._jobs:
-            self._go_on(name, self._jobs.pop(name))
+            self.step_of(name)
 
     def _go_on(self, name: str, job: Iterator[None]) -> None:
         if next(job, _END) is not _END:

@@ -61,6 +61,8 @@ class _Client:
         """What is waited for."""
         self.held = False
         """The answer is there and has to wait."""
+        self.put_off = False
+        """Its next request has to wait."""
 
     def send(self, hold: Callable[[], bool]) -> bool:
         """Send what there is; False while something is left. Raises OSError when the client has gone."""
@@ -107,6 +109,7 @@ class ControlSocket:
         self._tell = tell or (lambda sentence: None)
         self._clients: dict[int, _Client] = {}
         self._next_portid = 0
+        server.control.rested = self._admit
         self.hold: Callable[[], bool] = lambda: False
         """Whether answers have to wait until what was changed stands; `resume` ends that."""
         self._listener = _listen(path)
@@ -143,6 +146,14 @@ class ControlSocket:
                 client.held = False
                 self._attend(descriptor, client)
 
+    def _admit(self) -> None:
+        """Take the requests that were put off."""
+        for descriptor, client in list(self._clients.items()):
+            if client.put_off:
+                client.put_off = False
+                client.events = select.EPOLLIN
+                self._epoll.modify(descriptor, select.EPOLLIN)
+
     def close(self) -> None:
         """Hang up on all and remove the socket's file, if it is still ours."""
         for descriptor in list(self._clients):
@@ -172,11 +183,13 @@ class ControlSocket:
         self._clients[descriptor] = self._clients.pop(descriptor)  # silent for the shortest time
         try:
             if client.send(self.hold):
-                request = self._receive(client)
+                client.put_off = self._server.control.busy
+                request = None if client.put_off else self._receive(client)
                 if request is not None:
                     client.answer = self._answer(client, request)
             waiting = not client.send(self.hold)
-            events = 0 if client.held else select.EPOLLOUT if waiting else select.EPOLLIN
+            still = client.held or client.put_off
+            events = 0 if still else select.EPOLLOUT if waiting else select.EPOLLIN
             if events != client.events:
                 client.events = events
                 self._epoll.modify(descriptor, events)

@@ -14,7 +14,7 @@ one a line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from enum import IntEnum
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Any, Final, Protocol
@@ -50,6 +50,8 @@ PAGE: Final = 30_000
 """Bytes of text in one answer; a frame of the control socket takes twice as many."""
 STAGED_MAX: Final = 500_000
 """Changes that one client may prepare."""
+_STRETCH: Final = 50
+"""Changes that are read in one go."""
 STAGERS_MAX: Final = 4
 """Clients that may prepare changes at once; one more, and the first has to begin again."""
 
@@ -100,9 +102,9 @@ class NativeVerbs(Protocol):
     def generation(self) -> int: ...  # noqa: D102
     def each_rule(self) -> Iterator[Rule]: ...  # noqa: D102
     def get_masquerade(self) -> list[Request]: ...  # noqa: D102
-    def apply(  # noqa: D102
-        self: Any, changes: list[Change], generation: int | None, now: float
-    ) -> int: ...
+    def applying(  # noqa: D102
+        self, changes: Sequence[Change], generation: int | None, now: float
+    ) -> Generator[None, None, int]: ...
 
 
 class Native:
@@ -121,10 +123,11 @@ class Native:
             case _C.GET_RULES:
                 yield from paged(self._rules())
             case _C.STAGE:
-                self._stage(portid, text, anew=bool(values.get("first")))
+                yield from self._stage(portid, text, anew=bool(values.get("first")))
             case _C.APPLY:
                 changes = self._staged.pop(portid, [])
-                yield {"count": control.apply(changes, values.get("generation"), now)}
+                count = yield from control.applying(changes, values.get("generation"), now)
+                yield {"count": count}
             case _C.SET_POLICY:
                 control.set_policy(*read_policy(row_of(text)), now)
             case _C.DRAIN:
@@ -149,7 +152,7 @@ class Native:
                 yield None
         yield from map(masquerade_row, self._control.get_masquerade())
 
-    def _stage(self, portid: int, text: str, *, anew: bool) -> None:
+    def _stage(self, portid: int, text: str, *, anew: bool) -> Iterator[None]:
         if anew:
             self._staged.pop(portid, None)
             while len(self._staged) >= STAGERS_MAX:
@@ -158,9 +161,13 @@ class Native:
         staged = self._staged.get(portid)
         if staged is None:
             raise ControlError(Errno.EBUSY, "too many prepare changes at once: begin again")
-        changes = [read_change(row_of(line)) for line in text.splitlines()]
+        changes: list[Change] = []
+        for line in text.splitlines():
+            changes.append(read_change(row_of(line)))
+            if len(changes) % _STRETCH == 0:
+                yield
         if len(staged) + len(changes) > STAGED_MAX:
-            del self._staged[portid]
+            self._staged.pop(portid, None)
             raise ControlError(Errno.ENOSPC, f"more than {STAGED_MAX} changes: apply them in parts")
         staged += changes
 

@@ -93,6 +93,9 @@ class Verbs(NativeVerbs, Protocol):
     def proc_parts(self, name: str, now: float | None = None) -> Iterator[str]: ...  # noqa: D102
     def masquerade(self, request: Request, now: float) -> str: ...  # noqa: D102
 
+    busy: bool
+    rested: Callable[[], None]
+
 
 Answer = tuple[Command, bytes]
 """Command and attributes of an answer."""

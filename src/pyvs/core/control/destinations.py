@@ -86,6 +86,7 @@ def delete(ns: Namespace, service: Service, key: DestKey) -> None:
         raise ControlError(Errno.ENOENT, f"there is no {_name(service, key)}, so it can't be removed")
     if service.scheduler is not None:
         service.scheduler.removing(destination)
+    ns.services.generation += 1
     service.destinations.remove(destination)
     ns.services.mixed -= destination.af != service.af
     throw_away(ns, service, destination)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
-from pyvs.core.control import apply as applying
 from pyvs.core.control import connections, destinations, drain, services
 from pyvs.core.control.connections import Filter
-from pyvs.core.control.native_specs import Change, ConnectionView, DrainKey, DrainView
+from pyvs.core.control.native_specs import ConnectionView, DrainKey, DrainView
 from pyvs.core.control.specs import DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.masquerade.requests import Request, standing
 from pyvs.core.namespace import Namespace
 from pyvs.core.policy import policy as policies
 from pyvs.core.policy.policy import DEFAULT, Policy
-
-if TYPE_CHECKING:
-    from pyvs.core.control.verbs import Control
 
 Rule = tuple[ServiceSpec, list[DestSpec], Policy]
 """A service, its servers as they were added (the latest last), its policy."""
@@ -26,6 +21,10 @@ class NativeControl:
     """Policies, draining, connections, and many changes in one step."""
 
     ns: Namespace
+    busy = False
+    """Many changes are being made in one step."""
+    rested: Callable[[], None] = staticmethod(lambda: None)
+    """Called when that has ended."""
 
     def set_policy(self, key: ServiceKey, policy: Policy, now: float) -> None:
         """Give a service a policy. Raises ControlError: ESRCH, EINVAL."""
@@ -77,7 +76,18 @@ class NativeControl:
         """What makes masquerading, port forwarding and agents as they are."""
         return standing(self.ns)
 
-    def apply(self: Control, changes: Sequence[Change], generation: int | None, now: float) -> int:  # type: ignore[misc]
-        """Make all changes in one step, or none: how many. Raises ControlError: EBUSY, and those of the verbs."""
-        self.ns.now = now
-        return applying.apply(self, changes, generation, now)
+    def begin_step(self, count: int) -> None:
+        """From now on verbs are changes of one step of so many. May raise ControlError: they are not to be made."""
+
+    def end_step(self) -> Iterator[None]:
+        """All of them were made; a stretch a step."""
+        return iter(())
+
+    def leave_step(self) -> None:
+        """None of them was made."""
+
+    def rest(self) -> None:
+        """Many changes in one step are done."""
+        if self.busy:
+            self.busy = False
+            self.rested()

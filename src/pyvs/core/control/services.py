@@ -13,7 +13,7 @@ from pyvs.core.namespace import Namespace
 from pyvs.core.persistence import ENGINES
 from pyvs.core.persistence.engine import PersistenceEngine
 from pyvs.core.schedulers.scheduler import Scheduler
-from pyvs.core.services.service import Service
+from pyvs.core.services.service import Service, ServiceName
 from pyvs.core.stats import estimator
 
 NO_SCHEDULER: Final = "none"
@@ -43,6 +43,11 @@ def look_up(ns: Namespace, key: ServiceKey) -> Service | None:
     """The service that a key names exactly. Raises ControlError when the key can't name one."""
     check_key(key)
     return ns.services.exact(key.af, key.protocol, key.addr, key.port, key.fwmark)
+
+
+def name_of(key: ServiceKey) -> ServiceName:
+    """What the registry knows the service of a key by."""
+    return (key.af, key.fwmark) if key.fwmark else (key.af, key.protocol, key.addr, key.port)
 
 
 def find(ns: Namespace, key: ServiceKey) -> Service:

@@ -6,10 +6,12 @@ Kernel: `ip_vs_genl_ops` in ip_vs_ctl.c.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 
+from pyvs.core.control import apply as applying
 from pyvs.core.control import config, daemons, destinations, services
 from pyvs.core.control.native import NativeControl
+from pyvs.core.control.native_specs import Change
 from pyvs.core.control.specs import (
     DaemonSpec,
     DestKey,
@@ -151,6 +153,26 @@ class Control(NativeControl):
         done = perform(self.ns, request)
         self.ns.services.generation += 1
         return done
+
+    # ---- many changes ------------------------------------------------------
+
+    def apply(self, changes: Sequence[Change], generation: int | None, now: float) -> int:
+        """Make all changes in one step, or none: how many. Raises ControlError: EBUSY, and those of the verbs."""
+        for _ in self.applying(changes, generation, now):
+            pass
+        return len(changes)
+
+    def applying(
+        self, changes: Sequence[Change], generation: int | None, now: float
+    ) -> Generator[None, None, int]:
+        """The same, a stretch a step; `busy` meanwhile: others should wait with their verbs."""
+        self.busy = True
+        try:
+            yield from applying.apply(self, Control, changes, generation, now)
+        finally:
+            if applying.JOB not in self.ns.jobs:
+                self.rest()
+        return len(changes)
 
     # ---- counters and texts ------------------------------------------------
 

@@ -33,6 +33,8 @@ class Registry:
 
         Kernel: `rs_table`.
         """
+        self.promised: dict[ServiceName, Iterator[None]] = {}
+        """Changes of services that hold already; they are made, a step each, before somebody finds the service."""
         self._added = 0
         self.ftp_services = 0
         """Kernel: `ftpsvc_counter`."""
@@ -65,6 +67,8 @@ class Registry:
 
         By mark, then exactly, then the FTP service for its data ports, then the one for all ports.
         """
+        if self.promised:
+            self._keep_promises(af, mark, protocol, addr, port)
         if mark:
             service = self._by_mark.get((af, mark))
             if service is not None:
@@ -82,9 +86,22 @@ class Registry:
 
     def exact(self, af: int, protocol: int, addr: bytes, port: int, fwmark: int = 0) -> Service | None:
         """The service that an administrator names. Kernel: `__ip_vs_service_find`, `__ip_vs_svc_fwm_find`."""
+        if self.promised:
+            self._keep((af, fwmark) if fwmark else (af, protocol, addr, port))
         if fwmark:
             return self._by_mark.get((af, fwmark))
         return self._by_address.get((af, protocol, addr, port))
+
+    def _keep_promises(self, af: int, mark: int, protocol: int, addr: bytes, port: int) -> None:
+        """Of the services that a packet may be for."""
+        if mark:
+            self._keep((af, mark))
+        for number in (port, FTP_PORT, 0):
+            self._keep((af, protocol, addr, number))
+
+    def _keep(self, name: ServiceName) -> None:
+        for _ in self.promised.pop(name, ()):
+            pass
 
     def add(self, service: Service) -> None:
         """Hash a service. Kernel: `ip_vs_svc_hash`."""
@@ -139,7 +156,6 @@ class Registry:
 
     def remove_server(self, destination: Destination) -> None:
         """Forget it, before its method, port or tunnel changes. Kernel: `ip_vs_rs_unhash`."""
-        self.generation += 1
         place = _place(destination)
         if place is not None and destination in self._servers.get(place, ()):
             del self._servers[place][destination]

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from pyvs.core.control import destinations, services
-from pyvs.core.control.native_specs import Change, DrainKey, DrainView
+from pyvs.core.control.native_specs import DrainKey, DrainView
 from pyvs.core.control.specs import DaemonSpec, DestKey, DestSpec, ServiceKey, ServiceSpec, Timeouts
 from pyvs.core.flags import SyncState
 from pyvs.core.masquerade.requests import Request
 from pyvs.core.namespace import Namespace
 from pyvs.core.policy.policy import Policy
 from pyvs.daemon.control import Told, ToldControl
+from pyvs.daemon.state.journal import LINE
 from pyvs.daemon.state.kept import Row
 from pyvs.daemon.sync_sockets import SyncSockets
 from pyvs.netlink.native_rows import dest_text, key_text, masquerade_row, policy_row, server_row, service_row
+
+ONE_ROW: Final = 100
+"""So many changes of one step are kept as one row."""
+ROW: Final = 256
+"""Bytes that a row takes, one among many."""
 
 
 class KeptControl(ToldControl):
@@ -31,6 +38,10 @@ class KeptControl(ToldControl):
     ) -> None:
         super().__init__(ns, told, sync_sockets)
         self.keep: Callable[[Row], None] | None = None
+        self.keep_many: Callable[[list[Row]], Iterator[None]] | None = None
+        """Told of the changes of one long step, which it keeps a stretch at a time."""
+        self.ready: Callable[[int], None] | None = None
+        """Asked before a change is made whether so many bytes can be kept. Raises ControlError."""
         self._wall = wall
         self._together: list[Row] | None = None
 
@@ -39,11 +50,20 @@ class KeptControl(ToldControl):
         """Whether anybody wants rows."""
         return self.keep is not None or self._together is not None
 
+    def _ready(self, count: int = 1) -> None:
+        """See that so many changes can be kept. Raises ControlError."""
+        if self.ready is not None and self._together is None:
+            self.ready(count * ROW + LINE if count > 1 else LINE)
+
     def _note(self, *row: object) -> None:
         if self._together is not None:
             self._together.append(list(row))
-        elif self.keep is not None:
-            self.keep(list(row))
+        else:
+            self._keep(list(row))
+
+    def _keep(self, row: Row) -> None:
+        if self.keep is not None:
+            self.keep(row)
 
     @contextmanager
     def _one_row(self) -> Iterator[None]:
@@ -60,11 +80,13 @@ class KeptControl(ToldControl):
 
     def new_service(self, spec: ServiceSpec, now: float) -> None:
         """Add a service. Raises ControlError."""
+        self._ready()
         super().new_service(spec, now)
         self._note_service(spec.key)
 
     def set_service(self, spec: ServiceSpec, now: float) -> None:
         """Change a service. Raises ControlError."""
+        self._ready()
         super().set_service(spec, now)
         self._note_service(spec.key)
 
@@ -74,16 +96,19 @@ class KeptControl(ToldControl):
 
     def del_service(self, key: ServiceKey, now: float) -> None:
         """Remove a service. Raises ControlError."""
+        self._ready()
         super().del_service(key, now)
         self._note("-service", key_text(key))
 
     def new_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None:
         """Add a server. Raises ControlError."""
+        self._ready()
         super().new_dest(key, spec, now)
         self._note_dest(key, spec.key)
 
     def set_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None:
         """Change a server. Raises ControlError."""
+        self._ready()
         super().set_dest(key, spec, now)
         self._note_dest(key, spec.key)
 
@@ -97,11 +122,13 @@ class KeptControl(ToldControl):
 
     def del_dest(self, key: ServiceKey, dest: DestKey, now: float) -> None:
         """Remove a server. Raises ControlError."""
+        self._ready()
         super().del_dest(key, dest, now)
         self._note("-server", key_text(key), dest_text(dest))
 
     def flush(self, now: float) -> None:
         """Remove all services."""
+        self._ready()
         super().flush(now)
         self._note("flush")
 
@@ -109,6 +136,7 @@ class KeptControl(ToldControl):
 
     def set_policy(self, key: ServiceKey, policy: Policy, now: float) -> None:
         """Give a service a policy. Raises ControlError."""
+        self._ready()
         super().set_policy(key, policy, now)
         idle = f"idle {policy.idle:g} s, " if policy.idle else ""
         leaves = ", UDP leaves removed servers" if policy.udp_leaves else ""
@@ -117,6 +145,7 @@ class KeptControl(ToldControl):
 
     def drain(self, key: DrainKey, seconds: float | None, now: float) -> list[DrainView]:
         """Let servers drain. Raises ControlError."""
+        self._ready(len(self.ns.services))
         views = super().drain(key, seconds, now)
         limit = "" if seconds is None else f", its connections are reset in {seconds:g} s"
         for view in views:
@@ -129,6 +158,7 @@ class KeptControl(ToldControl):
 
     def cancel_drain(self, key: DrainKey, now: float) -> list[DrainView]:
         """Let servers that drain take connections again. Raises ControlError."""
+        self._ready(len(self.ns.drains))
         views = super().cancel_drain(key, now)
         for view in views:
             self._told(f"service {view.service}: server {view.dest} drains no more", False)
@@ -137,26 +167,46 @@ class KeptControl(ToldControl):
                 self._note("-drain", key_text(view.service), dest_text(view.dest))
         return views
 
-    def apply(self, changes: Sequence[Change], generation: int | None, now: float) -> int:
-        """Make all changes, or none. Raises ControlError."""
-        with self._one_row():
-            return super().apply(changes, generation, now)
+    def begin_step(self, count: int) -> None:
+        """What is noted from now on holds together, or not at all. Raises ControlError: there is no room for it."""
+        self._ready(count)
+        self._together = [] if self.keep is not None else None
+
+    def end_step(self) -> Iterator[None]:
+        """Keep it, a stretch a step; what is noted meanwhile comes after it."""
+        if self._together is None:
+            return
+        rows, self._together = self._together, []
+        if 0 < len(rows) <= ONE_ROW:
+            self._keep(["all", rows])
+        elif self.keep_many is not None:
+            yield from self.keep_many(rows)
+        later, self._together = self._together or [], None
+        for row in later:
+            self._keep(row)
+
+    def leave_step(self) -> None:
+        """Nothing of it was done."""
+        self._together = None
 
     # ---- settings ----------------------------------------------------------
 
     def set_config(self, timeouts: Timeouts, now: float) -> None:
         """Set timeouts. Raises ControlError."""
+        self._ready()
         super().set_config(timeouts, now)
         kept = self.get_config()
         self._note("timeouts", kept.tcp, kept.tcp_fin, kept.udp)
 
     def sysctl_write(self, name: str, text: str, now: float) -> None:
         """Write a knob. Raises ControlError."""
+        self._ready()
         super().sysctl_write(name, text, now)
         self._note("sysctl", name, self.sysctl_read(name))
 
     def new_daemon(self, spec: DaemonSpec, now: float) -> None:
         """Start a role of synchronisation. Raises ControlError."""
+        self._ready()
         super().new_daemon(spec, now)
         self._note(
             "daemon",
@@ -171,11 +221,13 @@ class KeptControl(ToldControl):
 
     def del_daemon(self, state: SyncState, now: float) -> None:
         """Stop a role. Raises ControlError."""
+        self._ready()
         super().del_daemon(state, now)
         self._note("-daemon", int(state))
 
     def masquerade(self, request: Request, now: float) -> str:
         """Change masquerading. Raises ControlError."""
+        self._ready()
         done = super().masquerade(request, now)
         self._note(*masquerade_row(request))
         return done

@@ -1,138 +1,188 @@
 """The journal: a line a change, appended by write() before the change is answered, so that it survives kill -9.
 
-    pyvs journal 1
-    5a1c09f2 ["service","tcp/192.0.2.100/80","rr",0,0,4294967295,""]
-
-Eight hexadecimal digits are the CRC-32 of the rest of the line. `tick` writes through to the disk once a second, and
-replaces a file that has grown long by one that says the same in fewer lines; both in a thread, for disks are slow.
+`tick` writes through to the disk once a second, and replaces a file that has grown long by one that says the same in
+fewer lines; both in a thread, for disks are slow. Room on the disk is taken before a change is made (`ready`): where
+there is none the change is refused.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
-from zlib import crc32
 
-from pyvs.core.errors import ControlError, PyvsError
-from pyvs.daemon.state.kept import Kept, Row
-from pyvs.netlink.native_rows import row_of, text_of
+from pyvs.core.errors import ControlError, Errno, PyvsError
+from pyvs.daemon.state import room
+from pyvs.daemon.state.aside import put_aside
+from pyvs.daemon.state.kept import Row
+from pyvs.daemon.state.lines import HEADER, Found, line_of, read
 
-HEADER: Final = b"pyvs journal 1\n"
 SECOND: Final = 1.0
 LONG: Final = 1 << 20
 """Bytes below which a journal is left as it is."""
 GROWN: Final = 3
 """So many times the length of what it says, it is written anew."""
+LINE: Final = 8192
+"""Bytes that a change takes at most, as long as nobody says otherwise."""
+AHEAD: Final = 1 << 18
+"""Bytes of room that are taken at once."""
+PART: Final = 50
+"""Changes of a long step that one line holds."""
+TOLD: Final = 5
+"""Damaged lines that are told one by one."""
+LATER: Final = 60.0
+"""Seconds until a long journal that could not be written anew is tried again."""
 _BATCH: Final = 200
-_BAD: Final = (KeyError, IndexError, TypeError, ValueError, ControlError)
-
-
-def line_of(row: Row) -> bytes:
-    """A row as a line of a journal."""
-    text = text_of(row).encode()
-    return b"%08x %b\n" % (crc32(text), text)
-
-
-def read_line(line: bytes) -> Row | None:
-    """The row of a line without its end; None when it is damaged."""
-    checksum, _, text = line.partition(b" ")
-    try:
-        if len(checksum) != 8 or int(checksum, 16) != crc32(text):
-            return None
-        return row_of(text)
-    except (ValueError, ControlError):
-        return None
-
-
-def read(path: Path, tell: Callable[[str], None]) -> tuple[Kept, int]:
-    """What a journal says, and where its whole lines end.
-
-    A damaged end (a crash in the middle of a write) is told and left out. Raises PyvsError when a line before others
-    is damaged, or the file is something else.
-    """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return Kept(), 0
-    except OSError as error:
-        raise PyvsError(f"{path}: the rules can't be read: {error.strerror}") from None
-    if not data or (len(data) < len(HEADER) and HEADER.startswith(data)):
-        return Kept(), 0
-    if not data.startswith(HEADER):
-        raise PyvsError(
-            f"{path}: this is no journal of this version at byte 0: move it away to begin with empty tables, "
-            "or give another folder by --state-dir"
-        )
-    kept, at, damaged = Kept(), len(HEADER), -1
-    number = bad_number = 1
-    while at < len(data):
-        number += 1
-        end = data.find(b"\n", at)
-        row = None if end < 0 else read_line(data[at:end])
-        if row is None:
-            if damaged < 0:
-                damaged, bad_number = at, number
-        elif damaged >= 0:
-            raise PyvsError(
-                f"{path}: line {bad_number}, at byte {damaged}, is damaged, but lines after it are whole: put back a "
-                f"copy of the file, or take the line out (sed -i {bad_number}d {path}) and look whether all "
-                "services are there, or begin with empty tables by --no-state"
-            )
-        else:
-            try:
-                kept.fold(row)
-            except _BAD:
-                raise PyvsError(
-                    f"{path}: line {number}, at byte {at}, makes no sense here: {text_of(row)[:80]}: "
-                    "was it written by a later version? Take the line out, or give another folder by --state-dir"
-                ) from None
-        at = len(data) if end < 0 else end + 1
-    if damaged >= 0:
-        tell(f"{path}: the last {len(data) - damaged} bytes were not written whole, and are left out")
-        return kept, damaged
-    return kept, len(data)
 
 
 class Journal:
-    """An open journal. Never raises after it has been opened: what the disk refuses is told, and tried again."""
+    """An open journal. What the disk refuses after it has been opened is told, and tried again."""
 
     def __init__(self, path: Path, tell: Callable[[str], None], clock: Callable[[], float]) -> None:
-        """Read it, and open it for more. Raises PyvsError."""
+        """Read it, and open it for more; damage is told, and the damaged file kept. Raises PyvsError."""
         self.path = path
         self._tell = tell
         self._clock = clock
-        self.kept, whole = read(path, tell)
-        try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            os.ftruncate(self._fd, whole)
-            os.lseek(self._fd, 0, os.SEEK_END)
-        except OSError as error:
-            raise PyvsError(f"{path}: the rules can't be kept: {error.strerror}") from None
-        self._size = whole
+        found = read(path)
+        self.kept = found.kept
+        self._size = self._room = found.whole
         self._anew_at = LONG
-        self._broken = False
+        self._not_before = clock()
+        self._broken: OSError | None = None
         """What is in the file is not what was to be in it: it has to be written anew."""
+        self._refusing = False
+        self._in_step = False
         self._unsynced = False
         self._due: float | None = None
+        self._moved = False
+        """The file has a new place in its folder, which is not written through."""
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._job: Future[Any] | None = None
         self._tail: list[bytes] | None = None
         """Lines since the writing of a new file began."""
-        if not whole:
+        with contextlib.suppress(OSError):  # of a director that was killed while it wrote anew
+            self._new.unlink()
+        try:
+            self._fd = self._open(found)
+        except OSError as error:
+            self._pool.shutdown()
+            raise PyvsError(
+                f"{path}: the rules can't be kept: {error.strerror}: give another folder by --state-dir, or --no-state"
+            ) from None
+        if found.damage:
+            self._begin_anew()
+        elif not found.whole:
             self._write(HEADER)
             self._unsynced, self._due = True, clock()
+
+    def _open(self, found: Found) -> int:
+        """Open the file where its whole lines end. Raises OSError."""
+        if found.damage:
+            for sentence in found.damage[:TOLD]:
+                self._tell(sentence)
+            if len(found.damage) > TOLD:
+                self._tell(f"{self.path}: {len(found.damage)} lines in all could not be read")
+            place = put_aside(self.path)
+            self._tell(
+                f"{self.path}: what could be read holds; the damaged file is kept as {place}: look whether all "
+                "services are there"
+            )
+            self._size = self._room = found.whole = 0
+        elif found.torn:
+            self._tell(f"{self.path}: the last {found.torn} bytes were not written whole, and are left out")
+        if found.unfinished:
+            self._tell(
+                f"{self.path}: {found.unfinished} changes of a step that was not written whole are left out"
+            )
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(fd, found.whole)
+            os.lseek(fd, 0, os.SEEK_END)
+        except OSError:
+            os.close(fd)
+            raise
+        return fd
+
+    def _begin_anew(self) -> None:
+        """Write what is kept into a new file, at once."""
+        self._tail = []
+        self._end(self._pool.submit(self._write_anew, list(self.kept.services.values()), self._rest()))
+        if not self._size:
+            self._broken = self._broken or OSError(errno.EIO, "it is not written yet")
+            self._due = self._clock()
+
+    # ---- changes -----------------------------------------------------------
+
+    def ready(self, size: int = LINE) -> None:
+        """See that a change of so many bytes can be written; to be asked before it is made.
+
+        Raises ControlError: ENOSPC, EROFS, EIO; then it must not be made.
+        """
+        if self._broken is not None:
+            raise self._refusal(self._broken)
+        if self._size + size <= self._room:
+            return
+        try:
+            for more in (size + AHEAD, size):
+                try:
+                    known = room.take(self._fd, self._size, more)
+                except OSError:
+                    if more == size:
+                        raise
+                    continue
+                self._room = self._size + more if known else 1 << 62
+                break
+        except OSError as error:
+            raise self._refusal(error) from None
+        if self._refusing:
+            self._refusing = False
+            self._tell(f"{self.path}: there is room for changes again")
+
+    def _refusal(self, error: OSError) -> ControlError:
+        if not self._refusing:
+            self._refusing = True
+            self._tell(
+                f"{self.path}: changes can't be kept: {error.strerror}: they are refused until that has changed"
+            )
+        number = error.errno or 0
+        return ControlError(
+            Errno(number) if number in Errno.__members__.values() else Errno.EIO,
+            f"the change was not made, for it can't be kept in {self.path}: {error.strerror}",
+        )
 
     def append(self, row: Row) -> None:
         """Write a change, and take it in."""
         self.kept.fold(row)
-        line = line_of(row)
+        self._put(line_of(row))
+
+    def append_all(self, rows: list[Row]) -> Iterator[None]:
+        """Write the changes of one step, some a line, a stretch a step; they hold with the last line."""
+        while self._tail is not None:  # a new file must not hold half a step
+            if self._job is not None and self._job.done():
+                job, self._job = self._job, None
+                self._end(job)
+            yield
+        self._in_step = True
+        try:
+            name = self._size
+            for at in range(0, len(rows), PART):
+                part = rows[at : at + PART]
+                for row in part:
+                    self.kept.fold(row)
+                self._put(line_of(["part", name, part]))
+                yield
+            self._put(line_of(["whole", name]))
+        finally:
+            self._in_step = False
+
+    def _put(self, line: bytes) -> None:
         if self._tail is not None:
             self._tail.append(line)
-        if not self._broken:
+        if self._broken is None:
             self._write(line)
         self._unsynced = True
         if self._due is None:
@@ -145,10 +195,12 @@ class Journal:
                 self._size += written
                 data = data[written:]
         except OSError as error:
-            self._broken = True
+            self._broken = error
+            self._refusing = True
+            self._due = self._due or self._clock() + SECOND
             self._tell(
                 f"{self.path}: a change could not be written: {error.strerror}: it holds, but would be lost with this "
-                "director; all is written anew every second until that succeeds"
+                "director; further ones are refused, and all is written anew every second until that succeeds"
             )
 
     # ---- once a second -----------------------------------------------------
@@ -167,28 +219,45 @@ class Journal:
                 self._job, self._due = job, self._clock() + SECOND / 20
                 return
             self._end(job)
-        if self._broken or self._size > self._anew_at:
+        now = self._clock()
+        long = self._size > self._anew_at and now >= self._not_before
+        if not self._in_step and (self._broken is not None or long):
             self._tail = []
             self._job = self._pool.submit(self._write_anew, list(self.kept.services.values()), self._rest())
         elif self._unsynced:
             self._unsynced = False
-            self._job = self._pool.submit(os.fsync, self._fd)
-        if self._job is not None or self._unsynced:
-            self._due = self._clock() + SECOND
+            self._job = self._pool.submit(self._sync, self._fd, self._moved)
+            self._moved = False
+        if self._job is not None or self._unsynced or self._broken is not None:
+            self._due = now + SECOND
 
     def _rest(self) -> list[Row]:
         return [*self.kept.settings.values(), *self.kept.masquerade]
 
     def _end(self, job: Future[Any]) -> None:
         """Take the result of what the thread did."""
+        anew, problem = self._tail is not None, None
         try:
             new = job.result()
-            if self._tail is not None:
+            if anew:
                 self._replace(new)
         except OSError as error:
-            self._broken = self._unsynced = True
-            self._tell(f"{self.path}: the rules can't be written to the disk: {error.strerror}")
+            problem = error
         self._tail = None
+        if problem is None:
+            return
+        if not anew:
+            self._broken, self._unsynced = problem, True
+            self._tell(f"{self.path}: the rules can't be written to the disk: {problem.strerror}")
+            return
+        with contextlib.suppress(OSError):
+            self._new.unlink()
+        if self._broken is None:
+            self._not_before = self._clock() + LATER
+            self._tell(
+                f"{self.path}: it has grown long and can't be written anew: {problem.strerror}; it goes on as it is, "
+                "and is tried again in a minute"
+            )
 
     @property
     def _new(self) -> Path:
@@ -219,12 +288,24 @@ class Journal:
         except OSError:
             os.close(fd)
             raise
-        os.close(self._fd)
+        self._pool.submit(os.close, self._fd)  # with it the old file's blocks go, which takes time
         self._fd = fd
-        self._size = os.lseek(fd, 0, os.SEEK_CUR)
+        self._size = self._room = os.lseek(fd, 0, os.SEEK_CUR)
         self._anew_at = max(LONG, self._size * GROWN)
-        self._broken = False
-        self._unsynced = True
+        if self._broken is not None:
+            self._broken, self._refusing = None, False
+            self._tell(f"{self.path}: all is written again")
+        self._unsynced = self._moved = True
+
+    def _sync(self, fd: int, moved: bool) -> None:
+        """In the thread: write through to the disk. Raises OSError."""
+        os.fsync(fd)
+        if moved:
+            folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def close(self) -> None:
         """Write through to the disk, and end."""
@@ -233,12 +314,16 @@ class Journal:
                 self._job.result()
             self._end(self._job)
             self._job = None
-        if self._broken:
+        if self._broken is not None:
             self._tail = []
             self._end(self._pool.submit(self._write_anew, list(self.kept.services.values()), self._rest()))
         self._pool.shutdown()
+        if self._broken is not None:
+            self._tell(f"{self.path}: changes are lost: {self._broken.strerror}")
         with contextlib.suppress(OSError):
-            os.fsync(self._fd)
+            os.ftruncate(self._fd, self._size)  # room that was not needed
+        with contextlib.suppress(OSError):
+            self._sync(self._fd, self._moved)
         os.close(self._fd)
 
 

@@ -8,6 +8,8 @@
 ["masquerade", WORD, ...]                                                   as in netlink/masquerade.py
 ["rules", digest of the rule file that was read]
 ["all", [row, ...]]                                                         changes made in one step
+["part", NUMBER, [row, ...]] ["whole", NUMBER]                              many changes made in one step, which hold
+                                                                            with `whole`
 """
 
 from __future__ import annotations
@@ -27,13 +29,27 @@ class Kept:
         """By service; then the service itself (``), its servers, policy and draining."""
         self.settings: dict[str, Row] = {}
         self.masquerade: list[Row] = []
+        self._parts: dict[int, list[Row]] = {}
+        """Of steps that are not whole yet."""
 
     def __bool__(self) -> bool:
         return bool(self.services or self.settings or self.masquerade)
 
     def fold(self, row: Row) -> None:
-        """Take in a row. Raises KeyError, IndexError, TypeError or ValueError when it makes no sense."""
+        """Take in a row. Raises KeyError, IndexError, TypeError or ValueError when it makes no sense.
+
+        Of changes made in one step those that make sense are taken in.
+        """
+        length = _LENGTH[row[0]]
+        if length and len(row) != length:
+            raise ValueError
         _FOLD[row[0]](self, row)
+
+    def forget_parts(self) -> int:
+        """Leave out steps that are not whole; how many changes that are."""
+        count = sum(map(len, self._parts.values()))
+        self._parts = {}
+        return count
 
     def rows(self) -> Iterator[Row]:
         """What makes all of it anew, in an order in which it can be done."""
@@ -47,8 +63,7 @@ class Kept:
     def _service(self, row: Row) -> None:
         self.services.setdefault(row[1], {})[""] = row
 
-    def _part(self, row: Row) -> None:
-        """A server."""
+    def _server(self, row: Row) -> None:
         self.services[row[1]][f"server {row[2]}"] = row
 
     def _policy(self, row: Row) -> None:
@@ -81,8 +96,25 @@ class Kept:
         self.settings.pop(f"daemon {row[1]}", None)
 
     def _all(self, row: Row) -> None:
-        for each in row[1]:
-            self.fold(each)
+        self._together(row[1])
+
+    def _together(self, rows: list[Row]) -> None:
+        wrong: Exception | None = None
+        for each in rows:
+            try:
+                if each[0] in _STEPS:
+                    raise ValueError
+                self.fold(each)
+            except (KeyError, IndexError, TypeError, ValueError) as problem:
+                wrong = problem
+        if wrong is not None:
+            raise wrong
+
+    def _part(self, row: Row) -> None:
+        self._parts.setdefault(row[1], []).extend(row[2])
+
+    def _whole(self, row: Row) -> None:
+        self._together(self._parts.pop(row[1], []))
 
     def _masquerade(self, row: Row) -> None:
         what, verb, *words = row[1:]
@@ -112,7 +144,7 @@ class Kept:
 
 _FOLD: Final[dict[str, Callable[[Kept, Row], None]]] = {
     "service": Kept._service,  # noqa: SLF001  the table of a class's own methods
-    "server": Kept._part,  # noqa: SLF001
+    "server": Kept._server,  # noqa: SLF001
     "policy": Kept._policy,  # noqa: SLF001
     "drain": Kept._drain,  # noqa: SLF001
     "-service": Kept._no_service,  # noqa: SLF001
@@ -126,4 +158,27 @@ _FOLD: Final[dict[str, Callable[[Kept, Row], None]]] = {
     "-daemon": Kept._no_daemon,  # noqa: SLF001
     "masquerade": Kept._masquerade,  # noqa: SLF001
     "all": Kept._all,  # noqa: SLF001
+    "part": Kept._part,  # noqa: SLF001
+    "whole": Kept._whole,  # noqa: SLF001
 }
+_STEPS: Final = ("all", "part", "whole")
+_LENGTH: Final = {
+    "service": 7,
+    "server": 10,
+    "policy": 5,
+    "drain": 4,
+    "-service": 2,
+    "-server": 3,
+    "-drain": 3,
+    "flush": 1,
+    "timeouts": 4,
+    "rules": 2,
+    "sysctl": 3,
+    "daemon": 8,
+    "-daemon": 2,
+    "masquerade": 0,
+    "all": 2,
+    "part": 3,
+    "whole": 2,
+}
+"""Of a row; 0: it may have any."""

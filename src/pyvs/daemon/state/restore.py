@@ -20,6 +20,7 @@ from pyvs.netlink.native_rows import (
     read_policy,
     read_server,
     read_service,
+    seconds,
     text_of,
     word,
 )
@@ -56,13 +57,14 @@ def _policy(control: Control, row: Row, now: float, wall: float) -> None:
 def _drain(control: Control, row: Row, now: float, wall: float) -> None:
     _, key, dest, deadline = row
     place = read_dest_key(dest)
-    left = None if deadline is None else max(0.0, float(deadline) - wall)
+    left = None if deadline is None else max(0.0, seconds(deadline) - wall)
     control.drain(DrainKey(place.addr, place.port, read_key(key)), left, now)
 
 
 @judged
 def _timeouts(control: Control, row: Row, now: float, wall: float) -> None:
-    control.set_config(Timeouts(*(number(each, 0, 0x7FFFFFFF) for each in row[1:])), now)
+    _, tcp, tcp_fin, udp = row
+    control.set_config(Timeouts(*(number(each, 0, 0x7FFFFFFF) for each in (tcp, tcp_fin, udp))), now)
 
 
 @judged
@@ -73,6 +75,8 @@ def _sysctl(control: Control, row: Row, now: float, wall: float) -> None:
 @judged
 def _daemon(control: Control, row: Row, now: float, wall: float) -> None:
     _, role, ifn, syncid, maxlen, group, port, ttl = row
+    sizes = (number(each, 0, 0xFFFFFFFF) for each in (syncid, maxlen, port, ttl))
+    syncid, maxlen, port, ttl = sizes
     spec = DaemonSpec(SyncState(role), word(ifn, 15), syncid, maxlen, bytes.fromhex(group), port, ttl)
     control.new_daemon(spec, now)
 

@@ -79,7 +79,8 @@ class State:
         had_any = bool(kept)
         read = kept.settings.get("rules", ["rules", ""])[1]
         count = restore(kept, control, now, self._wall(), self._log.warning) if had_any else 0
-        control.keep = self._journal.append
+        control.keep, control.keep_many = self._journal.append, self._journal.append_all
+        control.ready = self._journal.ready
         if had_any:
             self._log.info(f"{count} kept rules from {self.folder}")
         if rules is not None and rules.digest != read:

@@ -140,7 +140,7 @@ def test_many_changes_are_made_or_none(control: Control, web: ServiceKey, refuse
 
 def test_the_kernels_verbs_and_these_are_one_control() -> None:
     assert issubclass(Control, NativeControl)
-    for name in ("set_policy", "drain", "cancel_drain", "each_rule", "apply"):
+    for name in ("set_policy", "drain", "cancel_drain", "each_rule", "begin_step"):
         assert getattr(Control, name) is getattr(NativeControl, name)
 
 

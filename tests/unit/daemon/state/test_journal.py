@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyvs.core.errors import PyvsError
+from pyvs.core.engine import Engine
+from pyvs.core.errors import ControlError, Errno, PyvsError
 from pyvs.daemon.state import journal as module
-from pyvs.daemon.state.journal import HEADER, Journal, line_of, read, read_line
+from pyvs.daemon.state import room
+from pyvs.daemon.state.journal import Journal
+from pyvs.daemon.state.kept import _FOLD
+from pyvs.daemon.state.lines import HEADER, line_of, read, read_line
+from pyvs.daemon.state.restore import restore
+from pyvs.testing.environment import FixedEnvironment
 
 SERVICE = ["service", "tcp/192.0.2.100/80", "rr", 0, 0, 4294967295, ""]
 
@@ -58,7 +65,7 @@ def test_a_change_is_in_the_file_when_append_returns(path: Path, told: list[str]
     journal.append(SERVICE)
     journal.append(server(1))
     assert path.read_bytes() == HEADER + line_of(SERVICE) + line_of(server(1))
-    again = read(path, told.append)[0]  # as after kill -9
+    again = read(path).kept  # as after kill -9
     assert list(again.rows()) == [SERVICE, server(1)]
     journal.close()
     assert told == []
@@ -72,7 +79,7 @@ def test_it_is_opened_where_it_ended(path: Path, told: list[str]) -> None:
             journal.append(SERVICE)
         journal.append(server(n))
         journal.close()
-    assert list(read(path, told.append)[0].rows()) == [SERVICE, server(0), server(1), server(2)]
+    assert list(read(path).kept.rows()) == [SERVICE, server(0), server(1), server(2)]
 
 
 @given(st.integers(0, 200))
@@ -89,44 +96,91 @@ def test_a_torn_end_is_left_out(cut: int) -> None:
         assert list(journal.kept.rows()) == whole_rows
         journal.append(server(2))
         journal.close()
-        assert list(read(path, told.append)[0].rows()) == [*whole_rows, server(2)]
+        assert list(read(path).kept.rows()) == [*whole_rows, server(2)]
         assert len(told) == (last < len(data) < len(whole))
+        assert not path.with_name(f"{path.name}.damaged").exists()
     finally:
         path.unlink()
 
 
-@pytest.mark.parametrize("tail", [bytes(4096), b"\0" * 10 + b"\n" + b"x" * 20 + b"\n", b"00000000 []\n"])
-def test_blocks_that_never_reached_the_disk_are_a_torn_end(path: Path, told: list[str], tail: bytes) -> None:
-    path.write_bytes(HEADER + line_of(SERVICE) + tail)
+def test_blocks_that_never_reached_the_disk_are_a_torn_end(path: Path, told: list[str]) -> None:
+    path.write_bytes(HEADER + line_of(SERVICE) + bytes(4096))
     assert list(opened(path, told).kept.rows()) == [SERVICE]
-    assert "were not written whole" in told[0]
+    assert "the last 4096 bytes were not written whole" in told[0]
     assert path.read_bytes() == HEADER + line_of(SERVICE)
 
 
-def test_damage_in_the_middle_is_refused_with_file_place_and_remedy(path: Path, told: list[str]) -> None:
+def aside(path: Path, told: list[str]) -> bytes:
+    """What was put aside, as it was told."""
+    place = path.with_name("journal.damaged")
+    assert f"the damaged file is kept as {place}" in told[-1]
+    return place.read_bytes()
+
+
+def test_damage_costs_its_lines_and_the_file_is_kept(path: Path, told: list[str]) -> None:
     good = HEADER + line_of(SERVICE)
     bad = line_of(server(1)).replace(b"10.1.0.1", b"10.1.0.9")
-    path.write_bytes(good + bad + line_of(server(2)))
-    with pytest.raises(PyvsError) as refusal:
-        opened(path, told)
-    sentence = str(refusal.value)
-    assert f"{path}: line 3, at byte {len(good)}, is damaged" in sentence
-    assert f"sed -i 3d {path}" in sentence
-    assert "--no-state" in sentence
-    assert path.read_bytes() == good + bad + line_of(server(2))
+    before = good + bad + line_of(server(2))
+    path.write_bytes(before)
+    journal = opened(path, told)
+    assert list(journal.kept.rows()) == [SERVICE, server(2)]
+    assert told[0] == f"{path}: line 3, at byte {len(good)}, is damaged"
+    assert aside(path, told) == before
+    journal.append(server(3))
+    journal.close()
+    assert path.read_bytes() == good + line_of(server(2)) + line_of(server(3))
+
+
+def test_many_damaged_lines_are_told_in_few(path: Path, told: list[str]) -> None:
+    path.write_bytes(HEADER + b"00000000 []\n" * 100 + line_of(SERVICE))
+    journal = opened(path, told)
+    assert list(journal.kept.rows()) == [SERVICE]
+    assert len(told) == 7
+    assert "100 lines in all could not be read" in told[5]
+    journal.close()
 
 
 @pytest.mark.parametrize("data", [b"pyvs journal 2\n", b"#!/bin/sh\n", b"\0" * 100])
-def test_another_file_is_refused(path: Path, told: list[str], data: bytes) -> None:
-    path.write_bytes(data)
-    with pytest.raises(PyvsError, match="no journal of this version at byte 0"):
-        opened(path, told)
-    assert path.read_bytes() == data
+def test_another_file_is_put_aside(path: Path, told: list[str], data: bytes) -> None:
+    for _ in range(2):
+        path.write_bytes(data)
+        journal = opened(path, told)
+        assert not journal.kept
+        journal.append(SERVICE)
+        journal.close()
+        assert path.read_bytes() == HEADER + line_of(SERVICE)
+    assert "no journal of this version at byte 0" in told[0]
+    assert path.with_name("journal.damaged").read_bytes() == data
+    assert path.with_name("journal.damaged-2").read_bytes() == data
 
 
-def test_a_row_of_a_later_version_is_refused(path: Path, told: list[str]) -> None:
-    path.write_bytes(HEADER + line_of(["orchestra", 1]))
-    with pytest.raises(PyvsError, match="line 2, at byte 15, makes no sense here"):
+def test_what_can_not_be_read_at_all_is_put_aside(path: Path, told: list[str]) -> None:
+    path.mkdir()
+    journal = opened(path, told)
+    journal.append(SERVICE)
+    journal.close()
+    assert "the rules can't be read: Is a directory" in told[0]
+    assert path.read_bytes() == HEADER + line_of(SERVICE)
+    assert path.with_name("journal.damaged").is_dir()
+
+
+def test_a_row_of_a_later_version_is_told(path: Path, told: list[str]) -> None:
+    path.write_bytes(HEADER + line_of(["orchestra", 1]) + line_of([*SERVICE, 9]) + line_of(SERVICE))
+    assert list(opened(path, told).kept.rows()) == [SERVICE]
+    assert 'line 2, at byte 15, makes no sense here: ["orchestra",1]' in told[0]
+    assert "line 3, at byte" in told[1]
+
+
+def test_a_folder_that_can_only_be_read_refuses_the_start(
+    path: Path, told: list[str], monkeypatch: Any
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(
+        PyvsError, match="can't be kept: Read-only file system: give another folder by --state-dir"
+    ):
         opened(path, told)
 
 
@@ -179,18 +233,63 @@ def test_a_long_one_is_written_anew_while_changes_go_on(
     journal.append(server(3))
     assert path.stat().st_size < before / 20
     rows = [SERVICE, server(2), server(3)]
-    assert list(read(path, told.append)[0].rows()) == rows
+    assert list(read(path).kept.rows()) == rows
     journal.close()
-    assert list(read(path, told.append)[0].rows()) == rows
+    assert list(read(path).kept.rows()) == rows
     assert told == []
     assert not path.with_name("journal.new").exists()
 
 
-def test_a_full_disk_is_told_and_tried_again(
+def refusing(number: int) -> Any:
+    def take(fd: int, at: int, size: int) -> bool:
+        raise OSError(number, os.strerror(number))
+
+    return take
+
+
+@pytest.mark.parametrize("errno", [Errno.ENOSPC, Errno.EROFS, Errno.EIO, Errno.EDQUOT])
+def test_without_room_a_change_is_refused_before_it_is_made(
+    path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch, errno: Errno
+) -> None:
+    journal = opened(path, told)
+    journal.append(SERVICE)
+    monkeypatch.setattr(room, "take", refusing(errno))
+    for _ in range(2):
+        with pytest.raises(ControlError, match="the change was not made, for it can't be kept in") as refusal:
+            journal.ready()
+        assert refusal.value.errno == errno
+    assert len(told) == 1
+    assert "they are refused until that has changed" in told[0]
+    monkeypatch.undo()
+    journal.ready()
+    assert told[1].endswith("there is room for changes again")
+    journal.append(server(1))
+    journal.close()
+    assert list(read(path).kept.rows()) == [SERVICE, server(1)]
+    assert path.stat().st_blocks * 512 < module.AHEAD  # room that was not needed is given back
+
+
+def test_a_little_room_is_enough(path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def take(fd: int, at: int, size: int) -> bool:
+        if size > 9000:
+            raise OSError(28, "No space left on device")
+        return True
+
+    monkeypatch.setattr(room, "take", take)
+    journal = opened(path, told)
+    journal.ready()
+    with pytest.raises(ControlError):
+        journal.ready(20_000)
+    journal.close()
+
+
+def test_where_room_can_not_be_taken_a_failed_write_is_told_and_tried_again(
     path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
+    monkeypatch.setattr(room, "take", lambda fd, at, size: False)
     journal = opened(path, told, clock)
+    journal.ready()
     real = os.write
     full = [True]
 
@@ -202,16 +301,153 @@ def test_a_full_disk_is_told_and_tried_again(
         return real(fd, data)
 
     monkeypatch.setattr(os, "write", write)
-    for row in (SERVICE, server(1)):
-        journal.append(row)
+    journal.append(SERVICE)
     assert len(told) == 1
-    assert "No space left on device" in told[0]
+    assert "No space left on device: it holds, but would be lost with this director" in told[0]
+    with pytest.raises(ControlError) as refusal:
+        journal.ready()
+    assert refusal.value.errno == Errno.ENOSPC
+    for _ in range(3):
+        assert journal.due is not None
+        clock.now = journal.due
+        journal.tick()
+        time.sleep(0.01)
     full[0] = False
-    journal.append(server(2))
     settle(journal, clock)
-    assert list(read(path, told.append)[0].rows()) == [SERVICE, server(1), server(2)]
+    assert list(read(path).kept.rows()) == [SERVICE]
+    journal.ready()
+    journal.append(server(2))
     journal.close()
+    assert list(read(path).kept.rows()) == [SERVICE, server(2)]
+    assert len(told) == 2
+    assert told[1].endswith("all is written again")
+
+
+def test_a_disk_too_full_to_write_anew_costs_nothing(
+    path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    journal = opened(path, told, clock)
+    settle(journal, clock)
+    journal._anew_at = 100
+    real = os.open
+
+    def refuse(name: Any, *rest: Any, **more: Any) -> int:
+        if str(name).endswith("journal.new"):
+            raise OSError(28, "No space left on device")
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    journal.append(SERVICE)
+    journal.append(server(1))
+    clock.now += 1
+    settle(journal, clock)
     assert len(told) == 1
+    assert "it has grown long and can't be written anew" in told[0]
+    journal.ready()
+    journal.append(server(2))
+    assert list(read(path).kept.rows()) == [SERVICE, server(1), server(2)]
+    settle(journal, clock)
+    assert len(told) == 1
+    monkeypatch.undo()
+    clock.now += module.LATER
+    journal.append(server(2, 5))
+    settle(journal, clock)
+    assert path.read_bytes() == HEADER + b"".join(map(line_of, (SERVICE, server(1), server(2, 5))))
+    journal.close()
+
+
+def test_a_long_step_holds_with_its_last_line(path: Path, told: list[str]) -> None:
+    journal = opened(path, told)
+    journal.append(SERVICE)
+    rows = [server(n) for n in range(1, 201)]
+    steps = 0
+    for _ in journal.append_all(rows):
+        steps += 1
+        found = read(path)
+        assert list(found.kept.rows()) == [SERVICE]
+        assert found.unfinished == steps * module.PART
+    assert steps == 200 // module.PART
+    assert list(read(path).kept.rows()) == [SERVICE, *rows]
+    assert list(journal.kept.rows()) == [SERVICE, *rows]
+    journal.close()
+
+
+def test_a_step_that_a_crash_cut_off_is_told_and_left_out(path: Path, told: list[str]) -> None:
+    journal = opened(path, told)
+    journal.append(SERVICE)
+    cut = journal.append_all([server(n) for n in range(1, 201)])
+    next(cut)
+    data = path.read_bytes()
+    journal.close()
+    path.write_bytes(data)
+    again = opened(path, told)
+    assert list(again.kept.rows()) == [SERVICE]
+    assert "50 changes of a step that was not written whole are left out" in told[0]
+    list(again.append_all([server(n) for n in range(1, 61)]))
+    again.close()
+    assert len(list(read(path).kept.rows())) == 61
+
+
+def test_a_long_step_waits_for_the_file_that_is_written_anew(path: Path, told: list[str]) -> None:
+    clock = Clock()
+    journal = opened(path, told, clock)
+    settle(journal, clock)
+    journal._anew_at = 10
+    journal.append(SERVICE)
+    clock.now += 1
+    journal.tick()
+    list(journal.append_all([server(n) for n in range(1, 101)]))
+    settle(journal, clock)
+    journal.close()
+    assert len(list(read(path).kept.rows())) == 101
+
+
+@given(st.lists(st.one_of(st.sampled_from(range(4)), st.binary(max_size=60)), max_size=12))
+def test_a_director_starts_with_any_journal(parts: list[int | bytes]) -> None:
+    lines = [line_of(SERVICE), line_of(server(1)), line_of(["all", [SERVICE, server(3)]]), b"\n"]
+    data = HEADER + b"".join(part if isinstance(part, bytes) else lines[part] for part in parts)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "journal")
+        path.write_bytes(data)
+        told: list[str] = []
+        journal = opened(path, told)
+        kept = list(journal.kept.rows())
+        journal.append(SERVICE)
+        journal.close()
+        after = list(read(path).kept.rows())
+        assert [row for row in after if row != SERVICE] == [row for row in kept if row != SERVICE]
+        place = path.with_name("journal.damaged")
+        assert not place.exists() or place.read_bytes() == data
+        if not told:
+            assert not place.exists()
+
+
+ROWS = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(max_size=8),
+        st.sampled_from([SERVICE[1]]),
+    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=8,
+)
+KINDS = [*_FOLD, "nosuch"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(KINDS), st.lists(ROWS, max_size=9)), max_size=6))
+def test_whole_lines_that_lie_are_told(rows: list[tuple[str, list[Any]]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "journal")
+        path.write_bytes(HEADER + b"".join(line_of([kind, *words]) for kind, words in rows))
+        told: list[str] = []
+        journal = opened(path, told)
+        control = Engine(FixedEnvironment(), now=5.0).control
+        restore(journal.kept, control, 5.0, 1e9, told.append)
+        journal.close()
 
 
 @given(st.binary(max_size=80))

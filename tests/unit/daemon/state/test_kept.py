@@ -72,7 +72,19 @@ def test_port_forwarding_keeps_its_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "row", [["nosuch"], ["service"], ["server", "x", "y"], ["all", 5], [5], ["masquerade"]]
+    "row",
+    [
+        ["nosuch"],
+        ["service"],
+        ["server", "x", "y"],
+        ["all", 5],
+        [5],
+        ["masquerade"],
+        ["timeouts", 900, 120],
+        ["timeouts", 900, 120, 300, 7],
+        ["all", [["all", []]]],
+        ["rules"],
+    ],
 )
 def test_rows_that_make_no_sense_raise(row: list[Any]) -> None:
     with pytest.raises((KeyError, IndexError, TypeError, ValueError)):

@@ -115,7 +115,7 @@ def test_a_refusal_is_told_and_ends_nothing() -> None:
         ["timeouts", 900, 120, -1],
         ["timeouts", 900, 120, "77"],
         ["sysctl", "conn_reuse_mode", 0],
-        ["sysctl", "conn_reuse_mode"],
+        ["timeouts", True, 120, 300],
         ["daemon", 9, "eth1", 7, 0, "", 0, 0],
         ["daemon", int(SyncState.BACKUP), "eth1", 7, 0, "no hex", 0, 0],
         ["daemon", int(SyncState.BACKUP), "a device of a long name", 7, 0, "", 0, 0],
@@ -170,4 +170,8 @@ def test_every_kind_of_row_that_is_kept_can_be_made() -> None:
     start = Start(*rows)
     assert (start.count, start.told) == (len(rows), [])
     stays = {row[0] for row in kept(*rows).rows()}
-    assert stays == set(_MAKE) == {kind for kind in _FOLD if not kind.startswith("-")} - {"flush", "all"}
+    assert (
+        stays
+        == set(_MAKE)
+        == {kind for kind in _FOLD if not kind.startswith("-")} - {"flush", "all", "part", "whole"}
+    )
