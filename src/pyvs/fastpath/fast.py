@@ -38,6 +38,7 @@ from pyvs.fastpath.layout import (
 )
 from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
 from pyvs.fastpath.objects import CONNECTIONS, LoadedObject
+from pyvs.fastpath.own import OwnAddresses
 from pyvs.fastpath.reports import Reports
 from pyvs.fastpath.server import Server
 from pyvs.fastpath.services import Services
@@ -50,6 +51,8 @@ Mode = Literal["tc", "xdp"]
 
 HOP_AGE: Final = 1.0
 """Seconds that a next hop is believed without a look-up."""
+REDIRECT_LOAD: Final = 0.02
+"""Seconds that a redirect takes from a host's share of them. Kernel: `ip_rt_redirect_load`."""
 UDP_TIMEOUT: Final = 300.0
 ENTRY_BYTES: Final = 136
 """What an entry of IPv4 takes, its place in the hash included."""
@@ -80,6 +83,7 @@ class FastPath:
         self._misses = PerCpuArray(maps["misses"], _COUNT)
         self._untold = PerCpuArray(maps["untold"], _COUNT)
         self._own_macs = ArrayMap(maps["own_macs"], OWN_MAC)
+        self.own = OwnAddresses(ArrayMap(maps["own_addresses"], _NUMBER))
 
     @classmethod
     def open(cls, mode: Mode, *, pins: Path | None = None, connections: int = 0) -> FastPath:
@@ -105,8 +109,8 @@ class FastPath:
                 raise why from None
         fast = cls(mode, loaded, jiffies)
         if not fast.settings.at(0)["hop_age"]:
+            fast.set_clock(jiffies)
             fast.configure(
-                hop_age=jiffies.length(HOP_AGE),
                 udp_timeout=jiffies.length(UDP_TIMEOUT),
                 timeouts=tuple(jiffies.length(seconds) for seconds in TIMEOUTS),
                 generation=1,
@@ -136,6 +140,11 @@ class FastPath:
             self.services.remove(*service)
 
     # ---- settings ----------------------------------------------------------
+
+    def set_clock(self, jiffies: Jiffies) -> None:
+        """Reckon in these jiffies. Raises OSError."""
+        self.jiffies = jiffies
+        self.configure(hop_age=jiffies.length(HOP_AGE), redirect_load=jiffies.length(REDIRECT_LOAD))
 
     def configure(self, **values: int | tuple[int, ...]) -> None:
         """Change fields of the settings (`layout.SETTINGS`); the others stay. Raises KeyError, OSError."""

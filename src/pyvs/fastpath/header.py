@@ -9,12 +9,15 @@ from pyvs.core.flags import SCHED_SH_PORT, Forward, TunFlag, TunType
 from pyvs.core.protocols import tcp_states
 from pyvs.core.protocols.tcp_states import TcpState
 from pyvs.core.schedulers import dh, hashing, mh, sh
+from pyvs.core.transmit.route import MIN_MTU4, MIN_MTU6
 from pyvs.core.transmit.tunnel import EPHEMERAL
+from pyvs.fastpath import own
 from pyvs.fastpath.layout import LAYOUTS
 from pyvs.fastpath.tables import (
     CURSOR_MOST,
     LEAST_MOST,
     LIMITS,
+    REDIRECTS,
     SHORT_MOST,
     SYNC_V0,
     Flag,
@@ -45,6 +48,11 @@ _NUMBERS: Final = {
     "GOLDEN_RATIO_32": hashing.GOLDEN_RATIO_32,
     "MH_KEY_0": mh.KEY_1[0],
     "MH_KEY_1": mh.KEY_1[1],
+    "LEAST_MTU4": MIN_MTU4,
+    "LEAST_MTU6": MIN_MTU6,
+    "REDIRECTS": REDIRECTS,
+    "OWN_BITS": own.BITS,
+    "OWN_WORDS": own.WORDS,
     "GUE_PORT_LOW": EPHEMERAL[0],
     "GUE_PORTS": EPHEMERAL[1] - EPHEMERAL[0] + 1,
     "LEAST_MOST": LEAST_MOST,

@@ -192,8 +192,11 @@ DEST: Final = Layout(
     Field("method", "u8"),
     Field("tun_type", "u8"),
     Field("tun_flags", "u8"),
+    Field("redirects", "u32"),
+    Field("redirected", "u32"),
 )
-"""A destination. source: the address of this host in a tunnel's outer header."""
+"""A destination. source: the address of this host in a tunnel's outer header; redirects: so many packets have gone up
+for an ICMP redirect, the last at the jiffies `redirected`, or later one that would have."""
 
 SERVICE_KEY: Final = Layout(
     "service_key",
@@ -252,6 +255,7 @@ SETTINGS: Final = Layout(
     "settings",
     Field("now", "u32"),
     Field("hop_age", "u32"),
+    Field("redirect_load", "u32"),
     Field("timeouts", "u32", 12),
     Field("udp_timeout", "u32"),
     Field("generation", "u16"),
@@ -269,7 +273,7 @@ SETTINGS: Final = Layout(
     Field("drop_counter", "s32"),
     Field("sync_threshold", "u32"),
     Field("sync_period", "u32"),
-    Field("sync_refresh", "u32"),
+    Field("sync_refresh", "s32"),
     Field("sync_least", "u32"),
 )
 """What an administrator sets. now: jiffies that count instead of the clock's, for tests; timeouts: of TCP, by state,

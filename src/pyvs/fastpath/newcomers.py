@@ -6,6 +6,7 @@ itself is told to the programs afterwards. So both take turns in one order.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pyvs.core.schedulers.rr import RoundRobin
@@ -47,6 +48,8 @@ class Newcomers:
         self.offers: dict[Name, Offer] = {}
         self.refused: dict[str, str] = {}
         """Why services are not among them, by their text."""
+        self._turns = 0
+        """Packets that drop_packet spares still, as the programs know it."""
 
     def renew(self) -> None:
         """Offer what can be, withdraw what can't be any more; after `carry_back` and the change. Raises OSError."""
@@ -69,6 +72,19 @@ class Newcomers:
             if name not in wanted:
                 self.fast.services.remove(*name)
                 self.offers.pop(name, None)
+
+        self.fast.own.set(self._own_addresses())
+
+    def _own_addresses(self) -> Iterator[bytes]:
+        """Addresses of this host that the engine knows of: of services, and towards servers."""
+        environment = self.ns.environment
+        for service in self.ns.services:
+            if service.addr and environment.is_local(service.addr):
+                yield service.addr
+            for dest in service.destinations:
+                route = environment.route(dest.addr)
+                if route is not None:
+                    yield route.source
 
     def _offer(self, service: Service, selection: Selection) -> bool:
         name = name_of(service)
@@ -109,7 +125,10 @@ class Newcomers:
         return None
 
     def carry_back(self) -> None:
-        """Let schedulers stand where the programs' cursors stand. Raises OSError."""
+        """Let schedulers stand where the programs' cursors stand, and drop_packet where it counts. Raises OSError."""
+        defense = self.ns.defense
+        if defense.drop_rate:
+            defense.drop_counter = self._turns = int(self.fast.settings.at(0)["drop_counter"])
         for name, offer in self.offers.items():
             scheduler = offer.service.scheduler
             if offer.selection.standings and scheduler is not None:
@@ -117,7 +136,11 @@ class Newcomers:
                 offer.standing = standing(offer.service)
 
     def settle(self) -> None:
-        """Tell the programs where schedulers stand that the engine has used. Raises OSError."""
+        """Tell the programs where schedulers stand that the engine has used, and drop_packet. Raises OSError."""
+        turns = self.ns.defense.drop_counter
+        if turns != self._turns:
+            self.fast.configure(drop_counter=turns)
+            self._turns = turns
         for name, offer in list(self.offers.items()):
             if offer.standing is not None and standing(offer.service) != offer.standing:
                 selection = select(offer.service.scheduler, self._number)

@@ -74,8 +74,9 @@ class Miss(Enum):
     TTL = "its time to live ends here: up, for the ICMP error"
     TOO_BIG = "larger than the way onwards: up, for the ICMP error or to be cut"
     NO_CHECKSUM = "a UDP datagram without a checksum, which NAT must make: up"
-    LOOPBACK = "from an address that is nobody's: up"
+    LOOPBACK = "from an address that is nobody's out there: up"
     NO_HOP = "no next hop is known: up, where it will be resolved"
+    REDIRECT = "a server's that leaves where it came in: up now and then, for the host's ICMP redirect"
     NO_SERVER = "no server can take it: up"
     METHOD = "a forwarding method or tunnel that is not offloaded: up"
     SERVER_GONE = "the connection's server was removed: dropped"
@@ -117,6 +118,10 @@ CURSOR_MOST: Final = 64
 
 SHORT_MOST: Final = 64
 """Servers that are looked at before Linux 5.17; a packet that needs more goes up."""
+
+
+REDIRECTS: Final = 9
+"""Packets of a server that go up while its host is told of a shorter way. Kernel: `ip_rt_redirect_number`."""
 
 
 def tcp_next() -> list[list[list[int]]]:

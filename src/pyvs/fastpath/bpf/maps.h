@@ -23,6 +23,7 @@ MAP(services, BPF_MAP_TYPE_HASH, MAX_SERVICES, struct service_key, struct servic
 MAP(slots, BPF_MAP_TYPE_ARRAY, MAX_SLOTS, __u32, __u32, 0);
 MAP(stats, BPF_MAP_TYPE_PERCPU_ARRAY, MAX_DESTS, __u32, struct stats, 0);
 MAP(misses, BPF_MAP_TYPE_PERCPU_ARRAY, MISSES, __u32, __u64, 0);
+MAP(own_addresses, BPF_MAP_TYPE_ARRAY, OWN_WORDS, __u32, __u32, 0);
 MAP(own_macs, BPF_MAP_TYPE_ARRAY, MAX_DEVICES, __u32, struct own_mac, 0);
 
 // In a map as well, but read without a look-up.

@@ -86,10 +86,16 @@ static __always_inline struct service *service_of(const void *key, bool six) {
     return bpf_map_lookup_elem(&services, &wanted);
 }
 
-// No connection begins at an address that packets can't come from: the host drops these before any hook.
+// No connection begins at an address that packets can't come from: the host drops these before any hook. Its own
+// addresses stand in a table of bits by hash.
 static __always_inline bool from_nobody(const void *key, bool six) {
     __u8 first = *(const __u8 *)key;  // of the source address
-    return six ? first == 0xff : first == 0 || (first & 0xf0) == 0xe0 || *(const __be32 *)key == 0xffffffff;
+    if (six)
+        return first == 0xff;
+    __u32 place = hash_32(folded(key, false), OWN_BITS), word = place >> 5;
+    __u32 *own = bpf_map_lookup_elem(&own_addresses, &word);
+    return first == 0 || (first & 0xf0) == 0xe0 || *(const __be32 *)key == 0xffffffff ||
+           (own && *own >> (place & 31) & 1);
 }
 
 // Schedule a new connection and send its first packet.

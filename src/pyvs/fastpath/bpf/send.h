@@ -51,8 +51,8 @@ static __always_inline int refuses(struct frame *f, __u32 status, bool six) {
 static __always_inline __u32 room(const struct hop *hop, const struct dest *dest, __u32 status) {
     if ((status >> 16 & 7) != FORWARD_TUNNEL)
         return hop->mtu;
-    __u32 taken = overhead(dest);
-    return hop->mtu > taken ? hop->mtu - taken : 0;
+    __u32 taken = overhead(dest), least = dest->af == AF_INET6 ? LEAST_MTU6 : LEAST_MTU4;
+    return hop->mtu >= taken + least ? hop->mtu - taken : 0;
 }
 
 // Whether the packet is as long as it says; notes how long it is on the wire.

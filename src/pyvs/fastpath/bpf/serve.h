@@ -67,6 +67,20 @@ static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key,
     return GO_ON;
 }
 
+// A server's packet that leaves where it came in: its host would be told of the shorter way, ever more rarely, which
+// takes a packet that goes up. Kernel: ip_rt_send_redirect.
+static __always_inline bool redirects(struct frame *f, struct dest *dest) {
+    __u32 many = dest->redirects, passed = f->now - dest->redirected;
+    if (many && passed > settings.redirect_load << 10)
+        many = 0;
+    bool up = !many || (many < REDIRECTS && passed > settings.redirect_load << many);
+    if (up || many >= REDIRECTS) {
+        dest->redirected = f->now;
+        dest->redirects = many + up;
+    }
+    return up;
+}
+
 static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, struct conn *conn, bool six,
                                  struct old *old) {
     struct dest *dest = dest_at(conn->dest);
@@ -85,6 +99,8 @@ static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, s
         return miss(MISS_NO_HOP, UP);
     if (f->longest > room(hop, dest, status))
         return miss(MISS_TOO_BIG, UP);
+    if (!six && reply && hop->ifindex == f->ifindex && redirects(f, dest))
+        return miss(MISS_REDIRECT, UP);
     bool changes = f->protocol == IPPROTO_TCP && next_state(status, row) != state_of(status);
     if (changes || expired(f, conn) || (!reply && (f->flags & FLAG_SYN || !(dest->flags & DEST_AVAILABLE)))) {
         int verdict = unusual(ctx, f, key, conn, dest, row, six, old);

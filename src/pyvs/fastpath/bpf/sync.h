@@ -13,7 +13,7 @@ MAP(untold, BPF_MAP_TYPE_PERCPU_ARRAY, 1, __u32, __u64, 0);  // what found the r
 static __always_inline bool refreshed(const struct conn *conn, __u32 now, __u8 *retries) {
     __u32 half = conn->timeout >> 1, near = half > settings.sync_least ? half : settings.sync_least;
     __s32 later = now + conn->timeout - conn->told;
-    if (near > settings.sync_refresh)
+    if (near > (__u32)settings.sync_refresh)
         near = settings.sync_refresh;
     if ((__u32)(later < 0 ? -later : later) >= near)
         return false;
@@ -35,7 +35,7 @@ static __always_inline bool needed(const struct conn *conn, __u8 protocol, __u32
         if (state != conn->told_state && state != TCP_ESTABLISHED)
             return true;
     }
-    if (settings.sync_refresh && refreshed(conn, now, retries))
+    if (settings.sync_refresh > 0 && refreshed(conn, now, retries))
         return false;
     if (settings.sync_period)
         return conn->packets % settings.sync_period == settings.sync_threshold;

@@ -22,6 +22,15 @@ UP: Final = {"tc": 0, "xdp": 2}
 """TC_ACT_OK, XDP_PASS."""
 
 
+def unpadded(frame: bytes) -> bytes:
+    """A frame without what stands behind its packet: the host cuts that off, the programs let it go along."""
+    ends = {
+        b"\x08\0": 14 + int.from_bytes(frame[16:18], "big"),
+        b"\x86\xdd": 54 + int.from_bytes(frame[18:20], "big"),
+    }
+    return frame[: ends.get(frame[12:14])]
+
+
 class Fault(PyvsError):
     """The programs did what they must never do."""
 
@@ -59,7 +68,10 @@ class FastDirector(Director):
         partner.before_verbs()
 
     def _settle(self, partner: Partner) -> None:
-        """Let the maps have what is theirs, after something has happened."""
+        """Let the maps have what is theirs, and the sync master what they report, after something has happened."""
+        while partner.relay.read(self.clock.now):
+            pass
+        self.host.obey()
         partner.after_packets(self.clock.now)
         self.stage.places = partner.mirror.numbers
 
@@ -88,7 +100,7 @@ class FastDirector(Director):
             super().receive(frame, interface)
         elif outcome.verdict in SENT[stage.mode]:
             self.tally.served += 1
-            self.host.emit(self._device(outcome.frame), outcome.frame)
+            self.host.emit(self._device(outcome.frame), unpadded(outcome.frame))
         elif outcome.verdict != UP[stage.mode]:
             self.tally.dropped[why] += 1
         elif outcome.frame != frame:

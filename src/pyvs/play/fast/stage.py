@@ -11,7 +11,7 @@ from pyvs.core.errors import PyvsError
 from pyvs.fastpath.change import Changes
 from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.errors import FastPathUnavailable
-from pyvs.fastpath.fast import HOP_AGE, FastPath, Mode
+from pyvs.fastpath.fast import FastPath, Mode
 from pyvs.fastpath.testrun import Outcome
 from pyvs.play.clock import HZ
 from pyvs.play.fast.network import Network
@@ -47,7 +47,7 @@ class Stage:
                 raise NoFastPath(str(why)) from None
             self._exits = exits.pop_all()
         # Half a jiffy late, so that a tick that is a little less than whole as a fraction is that tick all the same.
-        self.fast.jiffies = Jiffies(HZ, START, -0.5 / HZ)
+        self.fast.set_clock(Jiffies(HZ, START, -0.5 / HZ))
         self.places = 0
         """Destinations of the last scenario."""
 
@@ -58,7 +58,7 @@ class Stage:
         for number in range(self.places):
             self.changes.owners.set(number, bytes(self.changes.owners.size))
         self.places = 0
-        fast.configure(hop_age=fast.jiffies.length(HOP_AGE), drop_counter=0)
+        fast.configure(drop_counter=0)
         fast.renew_hops()
 
     def run(self, frame: bytes, interface: str) -> Outcome | None:
