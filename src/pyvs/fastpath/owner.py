@@ -320,7 +320,7 @@ class SharedTable(ConnectionTable):
         for one in ended:
             self.ended += 1
             if one.key in self.controls:
-                if one.key[-4] == Proto.UDP or one.status & Status.ASSURED:
+                if one.status & Status.ASSURED:
                     self._assure(one.key)
                 self._release(one.key)
 
