@@ -261,6 +261,7 @@ class Director:
             self.loop.watch(self.door, self._serve_door)
             if self.fast is not None:
                 self.loop.watch(self.fast.neighbours, self.fast.look_at_neighbours)
+                self.loop.watch(self.fast.relay, self._relay)
             self.loop.watch(self.environment, self._look_at_host)
             self.loop.watch(self.sync_sockets, self.sync_sockets.on_readable)
             self.loop.run(self._next_time, self._tick)
@@ -289,6 +290,13 @@ class Director:
         if self.engine.ns.commands:  # resets
             self.live.perform(self.engine.drain(), self.clock())
             self.sender.flush()
+
+    def _relay(self) -> None:
+        """Tell the backups of what the fast path reports."""
+        if self.fast is not None:
+            now = self.clock()
+            self.fast.relay.read(now)
+            self.live.perform(self.engine.drain(), now)
 
     def _look_at_host(self) -> None:
         policy = self.environment.policy_routing

@@ -184,6 +184,7 @@ class Fast(Partner):
         """As any partner, but with counts that are some milliseconds old where there are many servers."""
         if self._dirty:
             self.renew()
+        self.relay.read(now)
         if self.newcomers is not None:
             self.newcomers.carry_back()
         if now >= self._counts_at:

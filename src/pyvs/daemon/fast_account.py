@@ -38,6 +38,8 @@ def _lines(fast: Fast) -> Iterator[str]:
     yield f"handed over by the engine: {table.handed_over}"
     yield f"came back to the engine: {table.came_back}"
     yield f"ended in the maps: {table.ended}"
+    if mirror.ns.sync.is_master:
+        yield f"reported to the synchronisation master: {fast.relay.told}, lost: {fast.fast.untold()}"
     served = sum(place.pulled["inpkts"] + place.pulled["outpkts"] for place in places)
     yield f"served: {served} packets"
     yield "not served, by reason:"

@@ -6,6 +6,7 @@ NAT has two: by what the client's packets say, and by what the server's do. Dire
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -162,3 +163,32 @@ def from_entry(
         synced=bool(status & Status.SYNCED),
         **numbers,
     )
+
+
+def client_of(raw: bytes, value_of: Callable[[bytes], bytes | None]) -> bytes | None:
+    """The client's key of what may be a server's, if there is such a connection. value_of: the entry of a key."""
+    six = len(raw) == KEY6.size
+    ends = (KEY6 if six else KEY4).unpack(raw)
+    value = value_of(raw)
+    if value is not None:
+        fields = (CONN6 if six else CONN4).unpack(value)
+        if fields["status"] & Status.REPLY:
+            return key(
+                ends["protocol"],
+                bytes(ends["daddr"]),
+                bytes(fields["addr"]),
+                int.from_bytes(ends["dport"], "big"),
+                int.from_bytes(fields["port"], "big"),
+            )
+        return None
+    back = key(
+        ends["protocol"],
+        bytes(ends["daddr"]),
+        bytes(ends["saddr"]),
+        int.from_bytes(ends["dport"], "big"),
+        int.from_bytes(ends["sport"], "big"),
+    )
+    value = value_of(back)
+    if value is not None and (CONN6 if six else CONN4).unpack(value)["status"] & Status.SINGLE:
+        return back
+    return None

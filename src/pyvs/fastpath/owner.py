@@ -17,14 +17,15 @@ from pyvs.core.connections.expiry import ASSURED
 from pyvs.core.connections.table import ConnectionTable
 from pyvs.core.flags import ConnFlag, Proto
 from pyvs.fastpath import refusal
-from pyvs.fastpath.entries import OffloadedConnection, client_key, from_entry, key, server_key
-from pyvs.fastpath.layout import CONN4, CONN6, KEY4, KEY6
+from pyvs.fastpath.entries import OffloadedConnection, client_key, client_of, from_entry, server_key
+from pyvs.fastpath.layout import KEY4, KEY6
 from pyvs.fastpath.tables import Status
 from pyvs.fastpath.views import View, complete, engine_connection, fill, offloaded_connection, view
 
 if TYPE_CHECKING:
     from pyvs.core.namespace import Namespace
     from pyvs.fastpath.fast import FastPath
+    from pyvs.fastpath.maps import BpfMap
     from pyvs.fastpath.mirror import Mirror, Place
     from pyvs.fastpath.sweep import Ended
 
@@ -36,6 +37,8 @@ LONGEST_HOLD: Final = 10.0
 """Each further time it stays twice as long, up to this."""
 OVERLAP: Final = 0.02
 """Seconds until one of two connections with the same ends is gone."""
+SETTLED: Final = 128
+"""Connections made that are handed over in one go: some milliseconds."""
 REMEMBERED: Final = 10_000
 """So many connections that came back are remembered."""
 AUDIT: Final = 256
@@ -84,13 +87,20 @@ class SharedTable(ConnectionTable):
             return conn
         return self.take_back(key + bytes((protocol, 0, 0, 0)))
 
+    def find_synced(self, protocol: int, key: bytes) -> Connection | None:
+        """The connection that a message tells of, likewise; it goes to the maps again with the next `settle`."""
+        conn = super().find_in(protocol, key)
+        if conn is not None or protocol not in refusal.PROTOCOLS:
+            return conn
+        return self.take_back(key + bytes((protocol, 0, 0, 0)), often=False)
+
     def find_out(self, protocol: int, key: bytes) -> Connection | None:
         """The connection of a server's packet, likewise."""
         conn = super().find_out(protocol, key)
         if conn is not None or protocol not in refusal.PROTOCOLS or len(key) not in _WHOLE:
             return conn
         raw = key + bytes((protocol, 0, 0, 0))
-        found = self._client_of(raw)
+        found = client_of(raw, self._table(raw).get)
         return None if found is None else self.take_back(found)
 
     def remove(self, conn: Connection) -> bool:
@@ -128,13 +138,21 @@ class SharedTable(ConnectionTable):
                 conn.control = self.controls.get(conn.raw)
                 yield conn
 
+    def _table(self, raw: bytes) -> BpfMap:
+        """The map in which a key stands."""
+        return self.fast.conns4 if len(raw) == KEY4.size else self.fast.conns6
+
     # ---- to the maps ---------------------------------------------------------
 
     def settle(self, now: float) -> None:
-        """Hand over what was made since the last time, and what has been held for long enough. Raises OSError."""
+        """Hand over some of what was made since the last time, and of what has been held for long enough.
+
+        Raises OSError.
+        """
         ready: list[Connection] = []
         if self.fresh:
-            ready, self.fresh = self.fresh, []
+            ready = self.fresh[:SETTLED]
+            del self.fresh[:SETTLED]
         if self.held:
             for conn in [conn for conn, until in self.held.items() if until <= now]:
                 del self.held[conn]
@@ -142,9 +160,15 @@ class SharedTable(ConnectionTable):
         if ready and self.mirror.refused is None:
             self.hand_over(dict.fromkeys(ready))
 
+    def offer_all(self) -> None:
+        """Let all connections of the engine go to the maps that may, little by little."""
+        self.fresh = [conn for conn in super().__iter__() if not conn.template]
+
     @property
     def due(self) -> float | None:
         """When to call `settle` next, if no packet comes."""
+        if self.fresh:
+            return 0.0
         return min(self.held.values(), default=None)
 
     def hand_over(self, conns: Iterable[Connection]) -> None:
@@ -209,9 +233,12 @@ class SharedTable(ConnectionTable):
 
     # ---- from the maps -------------------------------------------------------
 
-    def take_back(self, raw: bytes) -> Connection | None:
-        """The connection of a client's key, which is the engine's from now on; None: it is not there."""
-        table = self.fast.conns4 if len(raw) == KEY4.size else self.fast.conns6
+    def take_back(self, raw: bytes, *, often: bool = True) -> Connection | None:
+        """The connection of a client's key, which is the engine's from now on; None: it is not there.
+
+        often: it stays longer if it comes back time and again.
+        """
+        table = self._table(raw)
         value = table.get(raw)
         if value is None:
             return None
@@ -241,7 +268,10 @@ class SharedTable(ConnectionTable):
             return None
         super().insert(conn)
         self.ns.timers.set(conn)
-        self._hold(conn, raw, now)
+        if often:
+            self._hold(conn, raw, now)
+        else:
+            self.fresh.append(conn)
         self.came_back += 1
         return conn
 
@@ -258,7 +288,7 @@ class SharedTable(ConnectionTable):
     def _take_reply(self, offloaded: OffloadedConnection) -> None:
         """The server's entry goes along, if no newer connection has it."""
         raw = server_key(offloaded)
-        table = self.fast.conns4 if len(raw) == KEY4.size else self.fast.conns6
+        table = self._table(raw)
         value = table.get(raw)
         if value is None:
             return
@@ -275,35 +305,6 @@ class SharedTable(ConnectionTable):
     def _leave(self, place: Place, *, inactive: bool) -> None:
         """One less in the maps; what the engine has counted stays."""
         self.mirror.moved(place, 0 if inactive else -1, -1 if inactive else 0)
-
-    def _client_of(self, raw: bytes) -> bytes | None:
-        """The client's key of what may be a server's."""
-        six = len(raw) == KEY6.size
-        table = self.fast.conns6 if six else self.fast.conns4
-        ends = (KEY6 if six else KEY4).unpack(raw)
-        value = table.get(raw)
-        if value is not None:
-            fields = (CONN6 if six else CONN4).unpack(value)
-            if fields["status"] & Status.REPLY:
-                return key(
-                    ends["protocol"],
-                    bytes(ends["daddr"]),
-                    bytes(fields["addr"]),
-                    int.from_bytes(ends["dport"], "big"),
-                    int.from_bytes(fields["port"], "big"),
-                )
-            return None
-        back = key(
-            ends["protocol"],
-            bytes(ends["daddr"]),
-            bytes(ends["saddr"]),
-            int.from_bytes(ends["dport"], "big"),
-            int.from_bytes(ends["sport"], "big"),
-        )
-        value = table.get(back)
-        if value is not None and (CONN6 if six else CONN4).unpack(value)["status"] & Status.SINGLE:
-            return back
-        return None
 
     def take_all_back(self, places: Iterable[Place]) -> int:
         """All connections of some destinations; how many there were. Raises OSError."""
@@ -338,7 +339,7 @@ class SharedTable(ConnectionTable):
 
     def _look(self, raw: bytes) -> None:
         """Tell the template of a connection what has become of it."""
-        table = self.fast.conns4 if len(raw) == KEY4.size else self.fast.conns6
+        table = self._table(raw)
         value = table.get(raw)
         if value is None:
             self._release(raw)
@@ -347,7 +348,7 @@ class SharedTable(ConnectionTable):
 
     def _was_established(self, raw: bytes, value: bytes) -> bool:
         """Whether the connection of an entry has been established here; with UDP: answered."""
-        table = self.fast.conns4 if len(raw) == KEY4.size else self.fast.conns6
+        table = self._table(raw)
         if raw[-4] == Proto.TCP:
             return bool(table.values.unpack(value)["status"] & Status.ASSURED)
         offloaded = from_entry(raw, value, {})

@@ -47,7 +47,10 @@ class Partner:
     def renew(self) -> list[Place]:
         """Write what has changed; the destinations whose connections came back for it. Raises OSError."""
         self._dirty = False
+        rested = self.mirror.refused is not None
         back = self.mirror.renew()
+        if rested and self.mirror.refused is None:
+            self.table.offer_all()
         if self.newcomers is not None:
             self.newcomers.renew()
         if back:
@@ -55,9 +58,13 @@ class Partner:
         return back
 
     def before_packets(self, now: float) -> None:
-        """Let schedulers stand where the programs' cursors stand, and look at true counts. Raises OSError."""
+        """Let schedulers stand where the programs' cursors stand, and look at true counts. Raises OSError.
+
+        What a master has to tell of packets before these becomes commands of the engine.
+        """
         if self._dirty:
             self.renew()
+        self.relay.read(now)
         if self.newcomers is not None:
             self.newcomers.carry_back()
         self.mirror.pull_counts()

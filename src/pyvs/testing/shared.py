@@ -77,8 +77,10 @@ class Shared:
         self.engine.drain()
 
     def settle(self) -> None:
-        """What happens after a batch of packets."""
+        """What happens after batches of packets."""
         self.table.settle(self.now)
+        while self.table.fresh:
+            self.table.settle(self.now)
 
     def offloaded(self) -> int:
         """Connections in the maps."""

@@ -13,6 +13,7 @@ from pyvs.core.flags import Forward, SyncState
 from pyvs.daemon.fast import Fast
 from pyvs.daemon.fast_account import account
 from pyvs.fastpath.newcomers import Newcomers
+from pyvs.fastpath.relay import Relay
 from pyvs.fastpath.tables import LIMITS, Miss
 from pyvs.testing.shared import KEY, Shared
 
@@ -26,12 +27,14 @@ class Case:
         self.shared, self.maps, _ = in_memory()
         shared = self.shared
         self.newcomers = Newcomers(shared.engine.ns, self.maps, shared.mirror) if new else None
+        self.relay = Relay(shared.engine.ns, self.maps, shared.table)
         self.links: dict[int, str] = {2: "tcx", 3: "clsact"}
 
     def text(self) -> str:
         shared = self.shared
         fast = SimpleNamespace(
             fast=self.maps, mirror=shared.mirror, table=shared.table, newcomers=self.newcomers,
+            relay=self.relay,
             environment=SimpleNamespace(names={2: "eth0"}), links=SimpleNamespace(attached=self.links),
         )  # fmt: skip
         return account(cast("Fast", cast("Any", fast)))
@@ -140,11 +143,18 @@ def test_a_server_that_drains() -> None:
 
 def test_resting() -> None:
     case = Case()
-    case.shared.engine.control.new_daemon(DaemonSpec(SyncState.BACKUP, "eth0", 1), case.shared.now)
+    case.shared.engine.control.sysctl_write("conntrack", "1", case.shared.now)
     case.shared.mirror.renew()
-    assert (
-        "state: resting: synchronisation: the backup takes connections over as they are told\n" in case.text()
-    )
+    assert "state: resting: sysctl conntrack is 1: netfilter is to see each packet\n" in case.text()
+
+
+def test_a_master() -> None:
+    case = Case()
+    assert "synchronisation master" not in case.text()
+    case.shared.engine.control.new_daemon(DaemonSpec(SyncState.MASTER, "eth0", 1), case.shared.now)
+    case.relay.told = 7
+    case.maps.lost.add(0, count=2)
+    assert "\nreported to the synchronisation master: 7, lost: 2\n" in case.text()
 
 
 def test_new_connections_by_the_programs() -> None:

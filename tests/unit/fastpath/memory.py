@@ -30,6 +30,7 @@ from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
 from pyvs.fastpath.mirror import Mirror
 from pyvs.fastpath.objects import LoadedObject
 from pyvs.fastpath.owner import SharedTable
+from pyvs.fastpath.reports import Report, Reports
 from pyvs.fastpath.services import Services
 from pyvs.fastpath.sweep import Ended
 from pyvs.fastpath.tables import Miss
@@ -116,6 +117,25 @@ class MemoryCounters(MemoryArray):
         self.set(index, self.values.pack(**{name: present[name] + values.get(name, 0) for name in present}))
 
 
+class MemoryReports(Reports):
+    """The ring as a list: what the test puts into `waiting`."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Report] = []
+        self.closed = False
+
+    def fileno(self) -> int:
+        return 0
+
+    def read(self, most: int) -> list[Report]:
+        read = self.waiting[:most]
+        del self.waiting[:most]
+        return read
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class Loaded:
     """What stands for the object file."""
 
@@ -150,6 +170,10 @@ class MemoryFast(FastPath):
         self.services = Services(MemoryMap(SERVICE_KEY.size, SERVICE), self.slots)
         self.missed = MemoryCounters(Layout("count", Field("count", "u64")), len(Miss))
         self._misses = cast("PerCpuArray", self.missed)
+        self.ring = MemoryReports()
+        self.reports = self.ring
+        self.lost = MemoryCounters(Layout("count", Field("count", "u64")), 1)
+        self._untold = cast("PerCpuArray", self.lost)
         self.devices: dict[int, bytes] = {}
         self.to_end: list[list[Ended]] = []
         """What the next sweep ends, by stretch."""

@@ -83,6 +83,10 @@ class ConnectionTable:
                 conn = conn.in_next
         return conn
 
+    def find_synced(self, protocol: int, key: bytes) -> Connection | None:
+        """The connection that a synchronisation message tells of."""
+        return self.find_in(protocol, key)
+
     def find_out(self, protocol: int, key: bytes) -> Connection | None:
         """The newest connection that a packet from the server belongs to. Kernel: `ip_vs_conn_out_get`."""
         shards = self.outgoing.get(protocol)

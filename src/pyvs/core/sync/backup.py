@@ -113,7 +113,7 @@ class Backup:
         vaddr = _vaddr(entry)
         if not flags & ConnFlag.TEMPLATE:
             ports = entry.cport.to_bytes(2, "big") + entry.vport.to_bytes(2, "big")
-            return table.find_in(entry.protocol, entry.caddr + vaddr + ports)
+            return table.find_synced(entry.protocol, entry.caddr + vaddr + ports)
         if pe is not None:
             return table.find_named_template(
                 entry.protocol, entry.caddr, vaddr, entry.vport, pe.name, entry.pe_data

@@ -9,8 +9,7 @@ import pytest
 from tests.unit.daemon.fast.around import Case
 from tests.unit.fastpath.memory import MemoryFast
 
-from pyvs.core.control.specs import DaemonSpec
-from pyvs.core.flags import Proto, SyncState
+from pyvs.core.flags import Proto
 from pyvs.daemon import fast as room
 from pyvs.fastpath.tables import Selector
 from pyvs.testing.shared import NOW, VIP, packed
@@ -62,17 +61,18 @@ def test_listings_see_what_the_programs_did(case: Case) -> None:
 def test_connections_come_back_when_the_fast_path_must_rest(case: Case) -> None:
     case.service()
     case.packet(40000)
-    case.engine.control.new_daemon(DaemonSpec(SyncState.MASTER, "eth0", 1), case.now)
+    case.engine.control.sysctl_write("conntrack", "1", case.now)
     case.fast.changed()
     case.fast.before_verbs()
     assert case.in_maps() == []
     assert [conn.cport for conn in case.engine.ns.connections] == [40000]
-    assert "the fast path rests: synchronisation: the master" in case.log
+    assert "the fast path rests: sysctl conntrack" in case.log
     case.packet(40001)
     assert case.in_maps() == []
-    case.engine.control.del_daemon(SyncState.MASTER, case.now)
+    case.engine.control.sysctl_write("conntrack", "0", case.now)
     case.fast.changed()
     case.fast.tick(case.now)
+    assert case.in_maps() == [40000]  # the other one is conntrack's
     assert "the fast path serves again" in case.log
     assert case.log.count("the fast path rests") == 1
 
