@@ -50,6 +50,10 @@ missing() {
         command -v git >/dev/null || echo git
         command -v tcpdump >/dev/null || echo tcpdump
         command -v ethtool >/dev/null || echo ethtool
+        # An older kernel to try the fast path in; other systems' packages are not like Debian's.
+        if [ "$(. /etc/os-release 2>/dev/null && echo "${ID:-}")" = debian ]; then
+            command -v linux.uml >/dev/null || echo user-mode-linux
+        fi
     fi
 }
 
