@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from struct import Struct
 from typing import Final
@@ -29,6 +30,7 @@ from pyvs.core.namespace import Namespace
 from pyvs.core.persistence import ENGINES
 from pyvs.core.services.destination import Destination
 from pyvs.core.sync.policy import end_time
+from pyvs.daemon.state.aside import put_aside
 from pyvs.fastpath.views import View
 from pyvs.netlink.native_rows import dest_text, key_text, read_dest_key, read_key
 
@@ -37,6 +39,8 @@ _START: Final = Struct("!IdI")
 _HEAD: Final = Struct("!BBHHHHHIIIIQdd16s16s16sBBH")
 _SHIFT: Final = Struct("!iii")
 _IN, _OUT = 1, 2
+LONGEST: Final = 1e9
+"""Seconds: no connection is left so long."""
 _WIDTH: Final = {Family.INET: 4, Family.INET6: 16}
 _U32: Final = 0xFFFFFFFF
 
@@ -124,27 +128,78 @@ def _signed(number: int) -> int:
 def load(ns: Namespace, path: Path, wall: float, tell: Callable[[str], None]) -> int:
     """Take the connections up again; how many. The file is removed, for it is true only once.
 
-    A damaged file is told, and none of it is taken. wall: seconds since 1970, at `ns.now`.
+    A damaged file is told and kept beside it, and none of it is taken. wall: seconds since 1970, at `ns.now`.
     """
     try:
         data = path.read_bytes()
-        path.unlink()
     except FileNotFoundError:
         return 0
     except OSError as error:
-        tell(f"{path}: the connections can't be taken up again: {error.strerror}")
+        _refuse(path, f"it can't be read: {error.strerror}", tell)
         return 0
+    try:
+        saved, servers, records = _judge(ns, data)
+    except ValueError as problem:
+        _refuse(path, str(problem), tell)
+        return 0
+    try:
+        path.unlink()
+    except OSError as error:
+        tell(f"{path}: it can't be removed, so the connections are not taken up again: {error.strerror}")
+        return 0
+    return _take(ns, records, servers, max(0.0, wall - saved))
+
+
+def _refuse(path: Path, why: str, tell: Callable[[str], None]) -> None:
+    try:
+        place = f"; the file is kept as {put_aside(path)}"
+    except OSError as error:
+        place = f"; the file can't be put aside: {error.strerror}"
+    tell(f"{path}: {why}: the connections in it begin anew{place}")
+
+
+def _judge(ns: Namespace, data: bytes) -> tuple[float, list[Destination | None], list[_Record]]:
+    """Read all of a file: when it was written, the servers, the connections. Raises ValueError with a sentence."""
+    if not data.startswith(MAGIC):
+        raise ValueError("this is no file of connections of this version")
     at = len(MAGIC)
     try:
         checksum, saved, length = _START.unpack_from(data, at)
-        if not data.startswith(MAGIC) or crc32(data[at + 4 :]) != checksum:
-            raise ValueError
-        at += _START.size
-        servers = [_find(ns, *name) for name in json.loads(data[at : at + length])]
-        return _take(ns, _read(data, at + length), servers, max(0.0, wall - saved))
-    except (struct.error, ValueError, TypeError, KeyError, IndexError):
-        tell(f"{path}: the file is damaged: the connections in it begin anew")
-        return 0
+    except struct.error:
+        raise ValueError("the file ends before its connections begin") from None
+    if crc32(data[at + 4 :]) != checksum:
+        raise ValueError("the file is damaged, its checksum is wrong")
+    if not isfinite(saved):
+        raise ValueError("the file says no time at which it was written")
+    at += _START.size
+    try:
+        names = json.loads(data[at : at + length])
+        servers = [_find(ns, service, server) for service, server in names]
+    except (ValueError, TypeError, RecursionError):
+        raise ValueError("the names of the servers make no sense") from None
+    at += length
+    records: list[_Record] = []
+    while at < len(data):
+        begin = at
+        try:
+            record, at = _read(data, at)
+            _check(ns, record, len(servers))
+        except (struct.error, ValueError, KeyError) as problem:
+            why = str(problem) if type(problem) is ValueError else "it makes no sense"
+            raise ValueError(f"connection {len(records) + 1}, at byte {begin}: {why}") from None
+        records.append(record)
+    return saved, servers, records
+
+
+def _check(ns: Namespace, record: _Record, servers: int) -> None:
+    """Raise ValueError for what no connection says."""
+    conn, server, _, left = record
+    if server > servers:
+        raise ValueError(f"it names server {server} of {servers}")
+    if not (isfinite(left) and isfinite(conn.timeout) and 0 <= conn.timeout <= LONGEST and left <= LONGEST):
+        raise ValueError("its time is none")
+    if conn.state >= _states(ns, conn):
+        raise ValueError(f"protocol {conn.protocol} has no state {conn.state}")
 
 
 def _find(ns: Namespace, service: str, server: str) -> Destination | None:
@@ -160,40 +215,41 @@ _Record = tuple[Connection, int, int, float]
 """A connection, the numbers of its server and of what controls it, the seconds that were left."""
 
 
-def _read(data: bytes, at: int) -> Iterator[_Record]:
-    while at < len(data):
-        (
-            af, daf, protocol, state, cport, vport, dport, flags, fwmark, server, control, packets, left, timeout,
-            caddr, vaddr, daddr, shifts, engine_length, name_length,
-        ) = _HEAD.unpack_from(data, at)  # fmt: skip
-        at += _HEAD.size
-        family, dest_family = Family(af), Family(daf)
-        width = _WIDTH[family]
-        conn = Connection(
-            family, protocol, caddr[:width], cport, vaddr[:width], vport,
-            dest_family, daddr[: _WIDTH[dest_family]], dport, flags,
-        )  # fmt: skip
-        conn.state, conn.fwmark, conn.in_pkts, conn.timeout = state, fwmark, packets, timeout
-        if shifts & _IN:
-            conn.in_seq = Sequence(*_SHIFT.unpack_from(data, at))
-            at += _SHIFT.size
-        if shifts & _OUT:
-            conn.out_seq = Sequence(*_SHIFT.unpack_from(data, at))
-            at += _SHIFT.size
-        if engine_length:
-            conn.pe = ENGINES[data[at : at + engine_length].decode()]
-            at += engine_length
-        conn.pe_data = data[at : at + name_length]
-        at += name_length
-        yield conn, server, control, left
+def _read(data: bytes, at: int) -> tuple[_Record, int]:
+    """A connection, and where the next one begins. Raises struct.error, ValueError, KeyError."""
+    (
+        af, daf, protocol, state, cport, vport, dport, flags, fwmark, server, control, packets, left, timeout,
+        caddr, vaddr, daddr, shifts, engine_length, name_length,
+    ) = _HEAD.unpack_from(data, at)  # fmt: skip
+    at += _HEAD.size
+    family, dest_family = Family(af), Family(daf)
+    width = _WIDTH[family]
+    conn = Connection(
+        family, protocol, caddr[:width], cport, vaddr[:width], vport,
+        dest_family, daddr[: _WIDTH[dest_family]], dport, flags & ~int(ConnFlag.HASHED),
+    )  # fmt: skip
+    conn.state, conn.fwmark, conn.in_pkts, conn.timeout = state, fwmark, packets, timeout
+    if shifts & _IN:
+        conn.in_seq = Sequence(*_SHIFT.unpack_from(data, at))
+        at += _SHIFT.size
+    if shifts & _OUT:
+        conn.out_seq = Sequence(*_SHIFT.unpack_from(data, at))
+        at += _SHIFT.size
+    if at + engine_length + name_length > len(data):
+        raise ValueError("the file ends in the middle of it")
+    if engine_length:
+        conn.pe = ENGINES[data[at : at + engine_length].decode()]
+        at += engine_length
+    conn.pe_data = data[at : at + name_length]
+    return (conn, server, control, left), at + name_length
 
 
-def _take(ns: Namespace, records: Iterator[_Record], servers: list[Destination | None], away: float) -> int:
+def _take(ns: Namespace, records: list[_Record], servers: list[Destination | None], away: float) -> int:
     taken: dict[int, Connection] = {}
     controlled: list[tuple[Connection, int]] = []
     for number, (conn, server, control, left) in enumerate(records, 1):
         dest = servers[server - 1] if server else None
-        if left <= away or (server and dest is None) or conn.state >= _states(ns, conn):
+        if left <= away or (server and dest is None) or ns.connections.full:
             continue
         flags = conn.flags
         bind_dest(conn, dest)

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from pyvs.core.engine import Engine
 from pyvs.core.flags import Family, Forward, Hook, Proto, ServiceFlag
 from pyvs.core.packet.packet import Packet
 from pyvs.core.persistence import ENGINES
+from pyvs.daemon.state import connections as module
 from pyvs.daemon.state.connections import MAGIC, load, save
 from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.wire import tcp, udp
@@ -248,15 +250,124 @@ def test_damage_anywhere_is_told_and_nothing_is_taken(data: st.DataObject) -> No
         after = director(persistent=True)
         count, lines = taken(after, path)
         assert (count, after.ns.connections.count, path.exists()) == (0, 0, False)
-        assert lines == [f"{path}: the file is damaged: the connections in it begin anew"]
+        (line,) = lines
+        place = path.with_name("connections.damaged")
+        assert line.startswith(f"{path}: ")
+        assert line.endswith(f": the connections in it begin anew; the file is kept as {place}")
+        assert place.exists()
         assert counts(after) == counts(director(persistent=True))
+
+
+def sealed(whole: bytes, body: bytes) -> bytes:
+    """The file with another body and a checksum that fits it."""
+    start = len(MAGIC) + 4
+    rest = whole[start : start + 12] + body
+    return MAGIC + crc32(rest).to_bytes(4, "big") + rest
+
+
+def body_of(whole: bytes) -> tuple[bytes, list[bytes]]:
+    """The names of servers, and the connections of a file whose connections have nothing beyond the head."""
+    at = len(MAGIC) + 16
+    length = int.from_bytes(whole[at - 4 : at], "big")
+    rest = whole[at + length :]
+    size = module._HEAD.size
+    return whole[at : at + length], [rest[n : n + size] for n in range(0, len(rest), size)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        (0, 77, "77 is not a valid Family"),
+        (3, 99, "protocol 6 has no state 99"),
+        (9, 4, "it names server 4 of"),
+        (12, float("nan"), "its time is none"),
+        (12, 1e300, "its time is none"),
+        (13, -1.0, "its time is none"),
+        (18, 9, "the file ends in the middle of it"),  # the name of an engine
+        (19, 65535, "the file ends in the middle of it"),
+    ],
+)
+def test_one_bad_connection_refuses_the_file_by_its_number(
+    tmp_path: Path, field: int, value: float, why: str
+) -> None:
+    before = director()
+    for port in range(3):
+        call(before, 1000 + port)
+    path = tmp_path / "connections"
+    whole = written(before, path)
+    names, records = body_of(whole)
+    assert len(records) == 3
+    fields = list(module._HEAD.unpack(records[2]))
+    fields[field] = value
+    data = sealed(whole, names + records[0] + records[1] + module._HEAD.pack(*fields))
+    path.write_bytes(data)
+    after = director()
+    count, (line,) = taken(after, path)
+    assert (count, after.ns.connections.count) == (0, 0)
+    assert line.startswith(f"{path}: connection 3, at byte {len(data) - module._HEAD.size}")
+    assert why in line
+    assert counts(after) == counts(director())
+    assert path.with_name("connections.damaged").read_bytes() == data
+
+
+@given(st.data())
+def test_whatever_a_whole_file_says_is_taken_or_told(data: st.DataObject) -> None:
+    before = director()
+    for port in range(3):
+        call(before, 1000 + port)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "connections")
+        whole = written(before, path)
+        names, records = body_of(whole)
+        for _ in range(data.draw(st.integers(1, 6))):
+            number = data.draw(st.integers(0, 2))
+            at = data.draw(st.integers(0, len(records[number]) - 1))
+            record = bytearray(records[number])
+            record[at] = data.draw(st.integers(0, 255))
+            records[number] = bytes(record)
+        names = data.draw(
+            st.sampled_from([names, b"[" * 100_000, b"{}", b'[["x", 5]]', b"[[null, []]]", b"7"])
+        )
+        given = sealed(whole, names + b"".join(records) + data.draw(st.binary(max_size=20)))
+        start = len(MAGIC) + 4
+        given = sealed(
+            given[: start + 8] + len(names).to_bytes(4, "big") + given[start + 12 :], given[start + 12 :]
+        )
+        path.write_bytes(given)
+        after = director()
+        count, lines = taken(after, path)
+        assert after.ns.connections.count <= count <= 3
+        assert len(lines) == (path.with_name("connections.damaged").exists())
+        for second in range(100, 2000, 100):  # and they can live and end
+            after.handle_timeouts(after.ns.now + second, 1000)
+
+
+def test_a_file_that_can_not_be_removed_is_not_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = director()
+    call(engine, 1000)
+    path = tmp_path / "connections"
+    written(engine, path)
+
+    def refuse(self: Path) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    count, lines = taken(director(), path)
+    assert count == 0
+    assert "can't be removed, so the connections are not taken up again: Read-only file system" in lines[0]
 
 
 def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "connections").mkdir()
     count, lines = taken(director(), tmp_path / "connections")
     assert count == 0
-    assert lines == [f"{tmp_path}/connections: the connections can't be taken up again: Is a directory"]
+    (line,) = lines
+    assert line.startswith(
+        f"{tmp_path}/connections: it can't be read: Is a directory: the connections in it begin"
+    )
+    assert line.endswith(f"anew; the file is kept as {tmp_path}/connections.damaged")
 
 
 def test_a_file_that_can_not_be_written_leaves_the_old_one(tmp_path: Path) -> None:
