@@ -9,6 +9,7 @@
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,8 +103,12 @@ static int finish(int fd, const struct request *request, int *answers, int *id)
 	char data[65536];
 
 	for (;;) {
-		int length = receive(fd, data, sizeof data);
+		struct pollfd ready = {.fd = fd, .events = POLLIN};
+		/* The kernel answers before send returns, a director one datagram after the other. */
+		int waited = poll(&ready, 1, fcntl(fd, F_GETFL) & O_NONBLOCK ? 5000 : 0), length = receive(fd, data, sizeof data);
 		struct nlmsghdr *head;
+
+		EXPECT(waited >= 0);
 
 		EXPECT(length > 0);
 		for (head = (struct nlmsghdr *)data; NLMSG_OK(head, (unsigned int)length); head = NLMSG_NEXT(head, length)) {
@@ -195,7 +200,7 @@ static void by_epoll(void)
 static void with_patience(int ipvs)
 {
 	int fd = opened();
-	struct timeval wait = {.tv_usec = 50000};
+	struct timeval wait = {.tv_usec = 500000};
 	char data[16];
 
 	EXPECT(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0);

@@ -144,7 +144,8 @@ int director_ask_at(int fd, enum kind kind, const void *head, size_t head_length
 	if (!buffer)
 		return ENOMEM;
 	buffer[0] = kind;
-	memcpy(buffer + 1, head, head_length);
+	if (head_length)
+		memcpy(buffer + 1, head, head_length);
 	if (length)
 		memcpy(buffer + 1 + head_length, body, length);
 	if (syscall(SYS_sendto, fd, buffer, total, MSG_NOSIGNAL, NULL, 0) < 0)

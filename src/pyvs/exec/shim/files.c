@@ -25,6 +25,48 @@ ssize_t sysctl_write(const char *name, const void *text, size_t length)
 	return -1;
 }
 
+static __thread char room[PATH_MAX]; /* the path that was looked at last, whole */
+
+/* Which of our files or folders a path names, from a descriptor's folder or the present one if it is relative. */
+enum place place_of(int directory, const char *path, const char **name)
+{
+	char where[PATH_MAX], link[32];
+	const char *begin = where;
+
+	if (!path)
+		return ELSEWHERE;
+	if (*path == '/')
+		return strncmp(path, "/proc", 5) ? ELSEWHERE : place_named(NULL, path, room, name);
+	if (directory != AT_FDCWD)
+		begin = folder_path(directory);
+	if (directory == AT_FDCWD || !begin) {
+		ssize_t length;
+
+		if (!strstr(path, "vs") && strcmp(path, "."))
+			return ELSEWHERE;
+		snprintf(link, sizeof link, "/proc/self/fd/%d", directory);
+		length = directory == AT_FDCWD ? syscall(SYS_getcwd, where, sizeof where - 1)
+					       : syscall(SYS_readlinkat, AT_FDCWD, link, where, sizeof where - 1);
+		if (length <= 0)
+			return ELSEWHERE;
+		where[length] = 0;
+		begin = where;
+	}
+	return strncmp(begin, "/proc", 5) ? ELSEWHERE : place_named(begin, path, room, name);
+}
+
+static bool open_folder(int flags, int *fd)
+{
+	if (!place_model(SYSCTLS, NULL))
+		return false;
+	*fd = -1;
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		errno = EISDIR;
+	else
+		*fd = folder_open(flags);
+	return true;
+}
+
 /* Open one of our files; false when the path is none of ours or there is no director. */
 static bool open_ours(int directory, const char *path, int flags, int *fd)
 {
@@ -33,7 +75,9 @@ static bool open_ours(int directory, const char *path, int flags, int *fd)
 	struct text text;
 	int error;
 
-	if (place == ELSEWHERE)
+	if (place == SYSCTLS)
+		return open_folder(flags, fd);
+	if (place != PROC_NET && place != SYSCTL)
 		return false;
 	error = place_text(place, name, &text);
 	if (error == NO_DIRECTOR)
@@ -140,7 +184,7 @@ static bool stream_of(const char *path, const char *mode, FILE **stream)
 	enum place place = place_of(AT_FDCWD, path, &name);
 	int fd;
 
-	if (place == ELSEWHERE)
+	if (place != PROC_NET && place != SYSCTL && place != SYSCTLS)
 		return false;
 	if (!open_ours(AT_FDCWD, path, *mode == 'r' && !strchr(mode, '+') ? O_RDONLY : O_WRONLY, &fd))
 		return false;
@@ -178,18 +222,13 @@ FILE *fopen64(const char *path, const char *mode)
 
 static const char *model_of(int directory, const char *path)
 {
-	const char *name;
+	const char *name, *model;
 	enum place place = place_of(directory, path, &name);
-	struct text text;
-	int error;
 
-	if (place == ELSEWHERE)
+	if (place == ELSEWHERE || place == ABOVE_NET || place == ABOVE_SYSCTLS)
 		return path;
-	error = place_text(place, name, &text);
-	free(text.bytes);
-	if (error)
-		return path;
-	return place == PROC_NET ? "/proc/net/dev" : "/proc/sys/net/ipv4/ip_forward";
+	model = place_model(place, name);
+	return model ? model : path;
 }
 
 int stat(const char *restrict path, struct stat *restrict status)
@@ -227,26 +266,64 @@ int statx(int directory, const char *restrict path, int flags, unsigned int mask
 	return NEXT(statx)(directory, model_of(directory, path), flags, mask, status);
 }
 
-/* The path itself, which has no links, if it is one of ours and there; `room` has PATH_MAX bytes, or is NULL. */
-static char *resolved(const char *path, char *room)
+/* Whether there is no link because it is one of ours; with errno then. */
+static bool is_no_link(int directory, const char *path)
 {
-	if (model_of(AT_FDCWD, path) == path || strlen(path) >= PATH_MAX)
+	if (!path || model_of(directory, path) == path)
+		return false;
+	errno = EINVAL;
+	return true;
+}
+
+ssize_t readlink(const char *restrict path, char *restrict link, size_t size)
+{
+	return is_no_link(AT_FDCWD, path) ? -1 : NEXT(readlink)(path, link, size);
+}
+
+ssize_t readlinkat(int directory, const char *restrict path, char *restrict link, size_t size)
+{
+	return is_no_link(directory, path) ? -1 : NEXT(readlinkat)(directory, path, link, size);
+}
+
+ssize_t __readlink_chk(const char *path, char *link, size_t size, size_t room);
+ssize_t __readlinkat_chk(int directory, const char *path, char *link, size_t size, size_t room);
+
+ssize_t __readlink_chk(const char *path, char *link, size_t size, size_t room)
+{
+	return is_no_link(AT_FDCWD, path) ? -1 : NEXT(__readlink_chk)(path, link, size, room);
+}
+
+ssize_t __readlinkat_chk(int directory, const char *path, char *link, size_t size, size_t room)
+{
+	return is_no_link(directory, path) ? -1 : NEXT(__readlinkat_chk)(directory, path, link, size, room);
+}
+
+/* The path itself, which has no links, if it is one of ours and there; `result` has PATH_MAX bytes, or is NULL. */
+static char *resolved(const char *path, char *result)
+{
+	const char *name, *model;
+	enum place place = place_of(AT_FDCWD, path, &name);
+
+	if (place == ELSEWHERE || place == ABOVE_NET || place == ABOVE_SYSCTLS)
 		return NULL;
-	return room ? strcpy(room, path) : strdup(path);
+	model = place_model(place, name);
+	if (!model)
+		return NULL;
+	return result ? strcpy(result, room) : strdup(room);
 }
 
-char *realpath(const char *restrict path, char *restrict room)
+char *realpath(const char *restrict path, char *restrict result)
 {
-	char *ours = resolved(path, room);
+	char *ours = resolved(path, result);
 
-	return ours ? ours : NEXT(realpath)(path, room);
+	return ours ? ours : NEXT(realpath)(path, result);
 }
 
-char *__realpath_chk(const char *path, char *room, size_t size)
+char *__realpath_chk(const char *path, char *result, size_t size)
 {
 	if (size < PATH_MAX)
 		abort();
-	return realpath(path, room);
+	return realpath(path, result);
 }
 
 ssize_t getxattr(const char *path, const char *name, void *value, size_t size)
@@ -259,6 +336,16 @@ ssize_t lgetxattr(const char *path, const char *name, void *value, size_t size)
 	return NEXT(lgetxattr)(model_of(AT_FDCWD, path), name, value, size);
 }
 
+ssize_t listxattr(const char *path, char *list, size_t size)
+{
+	return NEXT(listxattr)(model_of(AT_FDCWD, path), list, size);
+}
+
+ssize_t llistxattr(const char *path, char *list, size_t size)
+{
+	return NEXT(llistxattr)(model_of(AT_FDCWD, path), list, size);
+}
+
 int access(const char *path, int mode)
 {
 	return NEXT(access)(model_of(AT_FDCWD, path), mode);
@@ -267,4 +354,14 @@ int access(const char *path, int mode)
 int faccessat(int directory, const char *path, int mode, int flags)
 {
 	return NEXT(faccessat)(directory, model_of(directory, path), mode, flags);
+}
+
+int euidaccess(const char *path, int mode)
+{
+	return NEXT(euidaccess)(model_of(AT_FDCWD, path), mode);
+}
+
+int eaccess(const char *path, int mode)
+{
+	return NEXT(eaccess)(model_of(AT_FDCWD, path), mode);
 }

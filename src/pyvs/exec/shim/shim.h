@@ -14,6 +14,7 @@
 enum kind {
 	KIND_NETLINK = 1,
 	KIND_PROC = 2,
+	KIND_SYSCTL_NAMES = 3,
 	KIND_SYSCTL_READ = 4,
 	KIND_SYSCTL_WRITE = 5,
 	KIND_TEXT = 6,
@@ -90,14 +91,28 @@ int ends_asked(const void *data, size_t length);
 int ends_read(const void *data, size_t length);
 
 /* places.c */
-enum place { ELSEWHERE, PROC_NET, SYSCTL };
+enum place {
+	ELSEWHERE,
+	PROC_NET,      /* a file of ours in /proc/net */
+	SYSCTL,        /* one in /proc/sys/net/ipv4/vs */
+	SYSCTLS,       /* that folder */
+	ABOVE_SYSCTLS, /* the folder in which it is */
+	ABOVE_NET,     /* /proc/net itself */
+};
 
-enum place place_of(int directory, const char *path, const char **name);
+#define FOLDER_MODEL "/proc/sys/net/ipv4/conf"
+
+enum place place_named(const char *where, const char *path, char *room, const char **name);
 int place_text(enum place place, const char *name, struct text *text);
 int place_file(const struct text *text, const char *name, int flags);
 int place_writable(const char *name, int flags);
+const char *place_model(enum place place, const char *name);
+int folder_open(int flags);
+const char *folder_path(int fd);
+int folder_names(enum place place, struct text *names);
 
 /* files.c */
+enum place place_of(int directory, const char *path, const char **name);
 ssize_t sysctl_write(const char *name, const void *text, size_t length);
 
 #pragma GCC visibility pop

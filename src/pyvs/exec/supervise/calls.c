@@ -163,7 +163,7 @@ int send_message(const struct seccomp_notif *call, const struct target *target, 
 	return 0;
 }
 
-/* ---- names, options, files ---- */
+/* ---- names, options ---- */
 
 static int socket_name(const struct seccomp_notif *call, const struct target *target, int local,
 		       struct answer *answer)
@@ -232,39 +232,6 @@ static int get_option(const struct seccomp_notif *call, const struct target *tar
 	return 0;
 }
 
-static int open_file(const struct target *target, uint64_t address, int flags, struct answer *answer)
-{
-	char path[256];
-	const char *name;
-	enum place place;
-	struct text text;
-	int error;
-
-	if (!target_path(target, address, path, sizeof path) || *path != '/')
-		return NOT_OURS;
-	place = place_of(AT_FDCWD, path, &name);
-	if (place == ELSEWHERE)
-		return NOT_OURS;
-	error = place_text(place, name, &text);
-	if (error == NO_DIRECTOR)
-		return NOT_OURS;
-	if (!error && flags & O_DIRECTORY)
-		error = ENOTDIR;
-	if (!error && place == PROC_NET && (flags & O_ACCMODE) != O_RDONLY)
-		error = EACCES;
-	if (!error) {
-		bool writes = (flags & O_ACCMODE) == O_WRONLY;
-
-		answer->add = writes ? place_writable(name, O_CLOEXEC) : place_file(&text, name, O_CLOEXEC);
-		answer->add_flags = flags & O_CLOEXEC;
-		if (answer->add < 0)
-			error = errno;
-	}
-	free(text.bytes);
-	answer->value = -error;
-	return 0;
-}
-
 /* Answer a call: 0, LATER when there is nothing to answer yet, or NOT_OURS when it shall go on as it is. */
 int call_answer(const struct seccomp_notif *call, struct answer *answer)
 {
@@ -274,21 +241,15 @@ int call_answer(const struct seccomp_notif *call, struct answer *answer)
 	int number = call->data.nr;
 
 	*answer = (struct answer){.add = NO_DIRECTOR, .wait_for = -1};
-	if (!target_of(call->pid, &target))
+	if (file_elsewhere(call) || !target_of(call->pid, &target))
 		return NOT_OURS;
 	snprintf(namespace, sizeof namespace, "/proc/%d/ns/net", target.thread);
 	director_namespace = namespace;
-	if (number == __NR_openat)
-		result = open_file(&target, call->data.args[1], call->data.args[2], answer);
-#ifdef __NR_open
-	else if (number == __NR_open)
-		result = open_file(&target, call->data.args[0], call->data.args[1], answer);
-#endif
-	else if (number == __NR_setsockopt)
+	if (number == __NR_setsockopt)
 		result = set_option(call, &target, answer);
 	else if (number == __NR_getsockopt)
 		result = get_option(call, &target, answer);
-	else
+	else if (!file_answer(call, &target, answer, &result))
 		local = target_descriptor(&target, call->data.args[0]);
 	if (local >= 0) {
 		if (number == __NR_sendto || number == __NR_sendmsg)

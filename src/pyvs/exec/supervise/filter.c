@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which system calls of the program are asked about: those of sockets, and of opening files. */
+/* Which system calls of the program are asked about: those of sockets, and on files by name. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <stddef.h>
@@ -32,6 +33,10 @@
 
 /* Ask about a call. */
 #define ASK(name) IF_EQUAL(__NR_##name, 0, 1), RETURN(SECCOMP_RET_USER_NOTIF)
+/* The same unless a bit of an argument is set. */
+#define ASK_UNLESS(name, n, bit)                                             \
+	IF_EQUAL(__NR_##name, 0, 4), LOAD(ARGUMENT(n)), BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bit, 0, 1), \
+		RETURN(SECCOMP_RET_ALLOW), RETURN(SECCOMP_RET_USER_NOTIF)
 
 /* Take the filter for this process and all that it starts: the descriptor by which its calls are asked about, or -1. */
 int filter_install(void)
@@ -47,9 +52,24 @@ int filter_install(void)
 		ASK(recvmsg),
 		ASK(getsockname),
 		ASK(openat),
+		ASK(getdents64),
+		ASK(faccessat),
+		ASK(faccessat2),
+		ASK(readlinkat),
+		ASK(getxattr),
+		ASK(lgetxattr),
+		ASK(listxattr),
+		ASK(llistxattr),
 #ifdef __NR_open
 		ASK(open),
+		ASK(stat),
+		ASK(lstat),
+		ASK(access),
+		ASK(readlink),
 #endif
+		/* looking at a file: not at a descriptor itself */
+		ASK_UNLESS(newfstatat, 3, AT_EMPTY_PATH),
+		ASK_UNLESS(statx, 2, AT_EMPTY_PATH),
 		/* get and setsockopt: only the options of IPVS */
 		IF_EQUAL(__NR_getsockopt, 2, 0),
 		IF_EQUAL(__NR_setsockopt, 1, 0),

@@ -59,6 +59,8 @@ int call_answer(const struct seccomp_notif *call, struct answer *answer);
 int receive(const struct seccomp_notif *call, const struct target *target, int local, bool again,
 	    struct answer *answer);
 int send_message(const struct seccomp_notif *call, const struct target *target, int local, struct answer *answer);
+bool file_answer(const struct seccomp_notif *call, const struct target *target, struct answer *answer, int *result);
+bool file_elsewhere(const struct seccomp_notif *call);
 bool still_there(const struct seccomp_notif *call);
 int64_t now_ms(void);
 
