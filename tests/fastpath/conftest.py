@@ -32,6 +32,7 @@ def load(network: Network) -> Iterator[Callable[[Mode], FastPath]]:
         fast = loaded[mode]
         fast.clear(64)
         fast.renew_hops()
+        fast.configure(redirect_load=0)  # there is one device, and every reply would be worth a redirect
         fast.set_device(network.ifindex, network.mac)
         return fast
 

@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from tests.fastpath.network import Network
+from tests.fastpath.network import MTU, Network
 from tests.fastpath.twin import SENT, UP, Course, Twins
 
-from pyvs.core.flags import Proto
+from pyvs.core.flags import Forward, Proto
 from pyvs.fastpath import build
 from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath, Mode
@@ -52,7 +52,11 @@ def fast(
         (b"\x08\0", ACK[:30], Miss.TRUNCATED),
         (b"\x08\0", ip(CLIENT, VIP, 6, ACK[20:].ljust(235))[: len(ACK)], Miss.TRUNCATED),
         (b"\x08\0", tcp(CLIENT, VIP, 40000, 80, 0x10, ttl=1), Miss.TTL),
+        (b"\x08\0", ACK[:10] + bytes([ACK[10] ^ 1]) + ACK[11:], Miss.BAD_HEADER),
         (b"\x08\0", tcp("127.0.0.1", VIP, 40000, 80, 0x02), Miss.LOOPBACK),
+        (b"\x08\0", tcp("0.0.0.9", VIP, 40000, 80, 0x02), Miss.LOOPBACK),
+        (b"\x08\0", tcp("224.0.0.9", VIP, 40000, 80, 0x02), Miss.LOOPBACK),
+        (b"\x08\0", tcp("255.255.255.255", VIP, 40000, 80, 0x02), Miss.LOOPBACK),
         (b"\x08\0", udp(CLIENT, VIP, 40000, 53, b"x", check=False), Miss.NO_CHECKSUM),
         (b"\x08\0", tcp(CLIENT, VIP, 40000, 80, 0x10, data=bytes(1361)), Miss.TOO_BIG),
         (b"\x08\0", tcp(CLIENT, VIP, 40001, 80, 0x10), Miss.NOT_AN_OPENER),
@@ -101,6 +105,61 @@ def test_padding_of_short_frames_is_no_part_of_the_packet(fast: FastPath, networ
     outcome = fast.test_run(frame, network.ifindex)
     assert outcome.verdict in SENT[fast.mode]
     assert len(outcome.frame) == len(frame)
+
+
+def test_nothing_begins_at_an_address_of_this_host(fast: FastPath, network: Network) -> None:
+    frame = network.mac + bytes(6) + b"\x08\0" + tcp("192.0.2.77", VIP, 40001, 80, 0x02)
+    fast.own.set([ip_address("192.0.2.77").packed])
+    before = fast.misses()[Miss.LOOPBACK]
+    assert fast.test_run(frame, network.ifindex).verdict == UP[fast.mode]
+    assert fast.misses()[Miss.LOOPBACK] == before + 1
+    fast.own.set([])
+    assert fast.test_run(frame, network.ifindex).verdict in SENT[fast.mode]
+
+
+def test_a_tunnel_that_leaves_too_little_room(network: Network, load: Callable[[Mode], FastPath]) -> None:
+    fast = load("tc")
+    twins = Twins(Course(six=True, forward=Forward.TUNNEL, outer6=True), network, fast)
+    frame = network.mac + bytes(6) + b"\x86\xdd" + tcp("2001:db8:3::1", "2001:db8:1::100", 40000, 80, 0x02)
+    for mtu, verdicts in ((1320, SENT["tc"]), (1319, (UP["tc"],))):
+        subprocess.run(["ip", "link", "set", "pyvs0", "mtu", str(mtu)], check=True)
+        try:
+            fast.renew_hops()
+            for number in twins.numbers.values():
+                fast.dests.set(
+                    number, fast.dests.values.pack(**{**fast.destination(number), "hop_ifindex": 0})
+                )
+            assert fast.test_run(frame, network.ifindex).verdict in verdicts
+        finally:
+            subprocess.run(["ip", "link", "set", "pyvs0", "mtu", str(MTU)], check=True)
+
+
+def test_replies_that_leave_where_they_came_in_go_up_for_a_redirect_ever_more_rarely(
+    fast: FastPath, network: Network
+) -> None:
+    load, start = 5, 5_000_000
+    fast.configure(redirect_load=load)
+    server = ".".join(map(str, next(fast.connections()).daddr))
+    frame = network.mac + bytes(6) + b"\x08\0" + tcp(server, CLIENT, 80, 40000, 0x10)
+
+    def up_after(*jiffies: int) -> list[bool]:
+        found = []
+        for passed in jiffies:
+            fast.configure(now=start + passed)
+            found.append(fast.test_run(frame, network.ifindex).verdict == UP[fast.mode])
+        return found
+
+    for conn in list(fast.connections()):  # its last packet was long ago
+        conn.seen = start
+        fast.insert(conn)
+    at, times = 0, []
+    for many in range(1, 9):
+        times += [at, at + (load << many)]
+        at += (load << many) + 1
+    assert up_after(*times, at) == [True, False] * 8 + [True]
+    # The ninth was the last, until there is silence.
+    silence = load << 10
+    assert up_after(at + silence, at + 2 * silence, at + 3 * silence + 1) == [False, False, True]
 
 
 def test_another_link_layer_address(fast: FastPath, network: Network) -> None:

@@ -29,6 +29,7 @@ from pyvs.fastpath.layout import (
 from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
 from pyvs.fastpath.mirror import Mirror
 from pyvs.fastpath.objects import LoadedObject
+from pyvs.fastpath.own import WORDS, OwnAddresses
 from pyvs.fastpath.owner import SharedTable
 from pyvs.fastpath.reports import Report, Reports
 from pyvs.fastpath.services import Services
@@ -168,6 +169,8 @@ class MemoryFast(FastPath):
         self.settings: MemoryArray = MemoryArray(SETTINGS, 1)
         self.slots = MemoryArray(Layout("number", Field("number", "u32")), 1 << 13)
         self.services = Services(MemoryMap(SERVICE_KEY.size, SERVICE), self.slots)
+        self.words = MemoryArray(Layout("number", Field("number", "u32")), WORDS)
+        self.own = OwnAddresses(self.words)
         self.missed = MemoryCounters(Layout("count", Field("count", "u64")), len(Miss))
         self._misses = cast("PerCpuArray", self.missed)
         self.ring = MemoryReports()

@@ -117,8 +117,8 @@ def test_a_number_is_free_again_when_nobody_needs_it(shared: Shared) -> None:
     shared.mirror.renew()
     shared.mirror.pull()
     assert dest in shared.mirror.places, "it lies in the trash"
-    shared.engine.ns.trash.sweep(shared.now)
-    shared.engine.ns.trash.sweep(shared.now + 200)
+    list(shared.engine.ns.trash.sweep(shared.now))
+    list(shared.engine.ns.trash.sweep(shared.now + 200))
     shared.mirror.pull()
     assert shared.mirror.places == {}
     assert shared.fast.destination(number)["af"] == 0

@@ -60,8 +60,8 @@ def test_a_number_is_given_again_when_nobody_needs_it(case: Case) -> None:
     assert number in mirror.by_number  # one connection goes on
     case.maps.count(number, active=-1)
     mirror.pull()
-    case.shared.engine.ns.trash.sweep(case.shared.now)
-    case.shared.engine.ns.trash.sweep(case.shared.now + 1000.0)
+    list(case.shared.engine.ns.trash.sweep(case.shared.now))
+    list(case.shared.engine.ns.trash.sweep(case.shared.now + 1000.0))
     mirror.pull()
     assert number not in mirror.by_number
     assert OWNER.unpack(case.changes.owners.held[number])["af"] == 0

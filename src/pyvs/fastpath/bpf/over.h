@@ -49,6 +49,8 @@ static __always_inline bool end_if_over(struct conn *conn, struct ended *ended, 
         return false;
     ended->kind = six ? 10 : 2;
     ended->status = conn->status;
+    if (protocol == IPPROTO_UDP && partner && partner->packets)
+        ended->status |= STATUS_ASSURED;  // it was answered
     ended->dest = conn->dest;
     ended->packets = conn->packets;
     end_connection(&ended->key, &other, !partner, six);

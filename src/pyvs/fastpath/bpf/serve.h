@@ -71,6 +71,8 @@ static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key,
 // takes a packet that goes up. Kernel: ip_rt_send_redirect.
 static __always_inline bool redirects(struct frame *f, struct dest *dest) {
     __u32 many = dest->redirects, passed = f->now - dest->redirected;
+    if (!settings.redirect_load)
+        return false;
     if (many && passed > settings.redirect_load << 10)
         many = 0;
     bool up = !many || (many < REDIRECTS && passed > settings.redirect_load << many);
