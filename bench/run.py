@@ -21,7 +21,7 @@ from rich.table import Table
 HERE: Final = Path(__file__).resolve().parent
 RESULTS: Final = HERE / "results.json"
 
-PARTS: Final = ("engine", "control", "apply", "nfqueue", "fast")
+PARTS: Final = ("engine", "control", "apply", "nfqueue", "fast", "lab")
 """Modules beside this one; each has `measure()`, which gives figures by name."""
 
 
