@@ -126,6 +126,7 @@ class Rtnetlink:
         self._socket.bind((0, 0))
         self._socket.settimeout(5)
         self._events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._events.bind((0, 0))  # one without an address is told nothing
         for group in CHANGES:
             with contextlib.suppress(OSError):  # a group that this kernel has not
                 self._events.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)

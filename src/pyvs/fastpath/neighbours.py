@@ -25,6 +25,7 @@ class Neighbours:
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._socket.bind((0, 0))  # one without an address is told nothing
         with contextlib.suppress(OSError):
             self._socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, _GROUP)
         self._socket.setblocking(False)

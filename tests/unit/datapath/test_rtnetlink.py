@@ -1,6 +1,8 @@
 """Routes, links and rules of the host that the tests run on: every host has a loopback."""
 
 import errno
+import os
+import select
 import socket
 from collections.abc import Iterator
 
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyvs.datapath.rtnetlink import RouteType, Rtnetlink, RtnetlinkError, _attribute, attributes
+from pyvs.lab.namespace import Namespace
 
 
 @pytest.fixture
@@ -53,3 +56,20 @@ def test_attributes_are_read_as_they_were_written(wanted: list[tuple[int, bytes]
 @given(st.binary(max_size=100))
 def test_garbage_is_never_an_exception(garbage: bytes) -> None:
     assert sum(len(value) + 4 for _, value in attributes(garbage)) <= len(garbage) + 3
+
+
+@pytest.mark.root
+def test_an_address_that_is_added_is_a_change() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces are root's")
+    with Namespace("changes") as namespace:
+        namespace.popen(["ip", "link", "set", "lo", "up"]).wait(10)
+        heard = namespace.call(Rtnetlink)
+        try:
+            assert not heard.changed()
+            namespace.popen(["ip", "address", "add", "192.0.2.1/32", "dev", "lo"]).wait(10)
+            assert select.select([heard], [], [], 5)[0] == [heard]
+            assert heard.changed()
+            assert not heard.changed()
+        finally:
+            heard.close()

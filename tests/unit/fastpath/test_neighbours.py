@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 from collections.abc import Iterator
 from ipaddress import ip_address
 from struct import pack
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from pyvs.fastpath import neighbours
 from pyvs.fastpath.neighbours import Neighbours
+from pyvs.lab.namespace import Namespace
 
 NEW, DELETED, OTHER = 28, 29, 16
 REACHABLE, FAILED, STALE = 0x02, 0x20, 0x04
@@ -156,3 +158,21 @@ def test_other_errors_are_told() -> None:
 
 def test_the_socket_does_not_block(heard: Neighbours) -> None:
     assert not os.get_blocking(heard.fileno())
+
+
+@pytest.mark.root
+def test_the_kernel_tells() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces are root's")
+    with Namespace("neighbours") as namespace:
+        namespace.popen(["ip", "link", "add", "one", "type", "veth", "peer", "name", "two"]).wait(10)
+        namespace.popen(["ip", "link", "set", "one", "up"]).wait(10)
+        heard = namespace.call(Neighbours)
+        try:
+            for lladdr, another in ((A, False), (B, True)):
+                words = ["ip", "neighbour", "replace", "10.0.0.1", "lladdr", lladdr.hex(":"), "dev", "one"]
+                namespace.popen(words).wait(10)
+                assert select.select([heard], [], [], 5)[0] == [heard]
+                assert heard.changed() == another
+        finally:
+            heard.close()
