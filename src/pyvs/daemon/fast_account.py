@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from pyvs.core.flags import Family, Forward
 from pyvs.core.namespace import Namespace
+from pyvs.core.wording import counted
+from pyvs.fastpath.refusal import ELSEWHERE, is_elsewhere
 from pyvs.fastpath.tables import LIMITS
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def _lines(fast: Fast) -> Iterator[str]:
     if mirror.ns.sync.is_master:
         yield f"reported to the synchronisation master: {fast.relay.told}, lost: {fast.fast.untold()}"
     served = sum(place.pulled["inpkts"] + place.pulled["outpkts"] for place in places)
-    yield f"served: {served} packets"
+    yield f"served: {counted(served, 'packet')}"
     yield "not served, by reason:"
     for miss, count in fast.fast.misses().items():
         if count:
@@ -55,7 +57,7 @@ def _lines(fast: Fast) -> Iterator[str]:
             yield f"  {name}: {why}"
     yield "servers:"
     for place in places:
-        yield f"  {place.number:>5}  {_server(place)}"
+        yield f"  {place.number:>5}  {_server(mirror.ns, place)}"
     yield "maps:"
     for family, name in ((Family.INET, "conns4"), (Family.INET6, "conns6")):
         filled = sum(
@@ -67,8 +69,12 @@ def _lines(fast: Fast) -> Iterator[str]:
     yield f"  {'dests':<12} {len(places)} of {LIMITS['MAX_DESTS']} entries"
 
 
-def _server(place: Place) -> str:
+def _server(ns: Namespace, place: Place) -> str:
 
     name = Namespace.name_of(place.dest.addr, place.dest.port)
-    why = place.refused or ("offloaded" if place.dest.available else "removed, its connections go on")
+    why = place.refused
+    if why is None and not place.dest.available:
+        why = "removed, its connections go on"
+    elif why is None:
+        why = f"waits, {ELSEWHERE}" if is_elsewhere(ns, place.dest) else "offloaded"
     return f"{place.service} -> {name}: {why}, {place.active} active, {place.inactive} inactive in the maps"

@@ -137,13 +137,19 @@ class Mirror:
             "tun_port": dest.tun_port.to_bytes(2, "big"),
             "tun_flags": dest.tun_flags & 0xFF,
             "source": self._source(dest),
-            "flags": (Flag.AVAILABLE if dest.available else 0) | (Flag.OVERLOAD if dest.overloaded else 0),
+            "flags": self._flags(dest),
         }
         if wanted != place.written:
             moved = place.written.get("addr") not in (None, wanted["addr"])
             self.changes.make(place.number, wanted=wanted, hop=moved or not place.written)
             place.written = wanted
         self._sign(place)
+
+    def _flags(self, dest: Destination) -> int:
+        flags = Flag.OVERLOAD if dest.overloaded else 0
+        if not dest.available:
+            return flags
+        return flags | (Flag.ELSEWHERE if refusal.is_elsewhere(self.ns, dest) else Flag.AVAILABLE)
 
     def _source(self, dest: Destination) -> bytes:
         route = self.ns.environment.route(dest.addr)

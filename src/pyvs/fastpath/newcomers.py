@@ -115,6 +115,8 @@ class Newcomers:
             return "each of its packets is scheduled by itself"
         if service.pe is not None or not service.port:
             return "it takes all ports, or has a persistence engine"
+        if not self.ns.environment.is_local(service.addr):
+            return refusal.ELSEWHERE
         if (service.protocol, service.port) in self.ns.apps.incarnations:
             return "it has a helper"
         for dest in service.destinations:

@@ -22,6 +22,7 @@ PROTOCOL: Final = "neither TCP nor UDP"
 FLAGS: Final = "a template, of one packet, tracked by conntrack, or its client's port is not known yet"
 HELPER: Final = "it has a helper, or connections of its own"
 LOCAL_CLIENT: Final = "its client is this host"
+ELSEWHERE: Final = "its service's address is not this host's"
 NO_DESTINATION: Final = "its destination is not in the maps"
 
 
@@ -50,9 +51,12 @@ def of_destination(ns: Namespace, dest: Destination) -> str | None:
         return "it is of another address family than its service"
     if ns.environment.is_local(dest.addr):
         return "it is this host"
-    if not dest.vfwmark and not ns.environment.is_local(dest.vaddr):
-        return "its service's address is not this host's"
     return None
+
+
+def is_elsewhere(ns: Namespace, dest: Destination) -> bool:
+    """Whether its service's address is another host's at present: connections wait in the maps until it comes."""
+    return not dest.vfwmark and not ns.environment.is_local(dest.vaddr)
 
 
 def of_connection(ns: Namespace, conn: Connection) -> str | None:

@@ -35,6 +35,8 @@ class Flag(IntEnum):
     OVERLOAD = 2
     FIXED_HOP = 4
     """Its next hop is kept true by the daemon; a look-up that fails does not count."""
+    ELSEWHERE = 8
+    """In the place of AVAILABLE: its service's address is not this host's, as with a backup."""
 
 
 class Selector(IntEnum):
@@ -79,6 +81,7 @@ class Miss(Enum):
     REDIRECT = "a server's that leaves where it came in: up now and then, for the host's ICMP redirect"
     NO_SERVER = "no server can take it: up"
     METHOD = "a forwarding method or tunnel that is not offloaded: up"
+    ELSEWHERE = "the service's address is not this host's: up"
     SERVER_GONE = "the connection's server was removed: dropped"
     TABLE_FULL = "the connection table is full: dropped"
     DROP_PACKET = "defence, drop_packet took this one: dropped"

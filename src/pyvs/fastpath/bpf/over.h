@@ -19,7 +19,7 @@ static __always_inline bool too_much(__u32 status) {
 // Its server was removed, and connections are not to outlive that.
 static __always_inline bool deserted(__u32 number) {
     struct dest *dest = settings.expire_nodest ? bpf_map_lookup_elem(&dests, &number) : 0;
-    return dest && !(dest->flags & DEST_AVAILABLE);
+    return dest && !(dest->flags & (DEST_AVAILABLE | DEST_ELSEWHERE));
 }
 
 // Ends the connection of an entry if its time is over; whether it did, as `ended` tells. `ended->key` is the entry's.

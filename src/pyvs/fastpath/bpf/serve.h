@@ -8,6 +8,8 @@ enum { GO_ON = -1 };
 // `old->anew` then the connection is over and the packet is to be scheduled.
 static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key, struct conn *conn, struct dest *dest,
                                    __u32 row, bool six, struct old *old) {
+    if (dest->flags & DEST_ELSEWHERE && !(conn->status & STATUS_REPLY))
+        return miss(MISS_ELSEWHERE, UP);
     union any_key other = {};
     bool reply = conn->status & STATUS_REPLY, single = conn->status & STATUS_SINGLE;
     struct conn *partner = 0, *truth = conn;
@@ -114,7 +116,7 @@ static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, s
     conn->seen = f->now;
     conn->packets++;
     if (reply) {
-        if (dest->flags & DEST_AVAILABLE)
+        if (dest->flags & (DEST_AVAILABLE | DEST_ELSEWHERE))
             count_out(conn->dest, f->length);
         nat(ctx, f, conn, address(conn), hop);
         return leave_by(ctx, hop);
