@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -23,6 +24,7 @@ _ATTRIBUTE: Final = Struct("=HH")
 _RTMSG: Final = Struct("=BBBBBBBBI")
 _IFINFO: Final = Struct("=BxHiII")
 _U32: Final = Struct("=I")
+_TIMEVAL: Final = Struct("@ll")
 
 REQUEST: Final = 1
 DUMP: Final = 0x300
@@ -34,6 +36,10 @@ GET_RULE: Final = 34
 SOL_NETLINK: Final = 270
 ADD_MEMBERSHIP: Final = 1
 BUFFER: Final = 1 << 18
+ONE: Final = 1 << 13
+"""Bytes of a single answer, at most."""
+PATIENCE: Final = 5
+"""Seconds until the kernel must have answered."""
 
 CHANGES: Final = (1, 5, 7, 8, 9, 11, 19, 32)
 """Groups that tell of links, addresses, routes, rules (IPv4 and IPv6) and next hops. Kernel: `RTNLGRP_*`."""
@@ -124,7 +130,8 @@ class Rtnetlink:
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._socket.bind((0, 0))
-        self._socket.settimeout(5)
+        # A limit of the kernel's: with one of Python's each call would wait by poll() first.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(PATIENCE, 0))
         self._events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._events.bind((0, 0))  # one without an address is told nothing
         for group in CHANGES:
@@ -153,11 +160,12 @@ class Rtnetlink:
     def _ask(self, kind: int, flags: int, body: bytes, what: str) -> Iterator[bytes]:
         """The answers' payloads. Raises RtnetlinkError."""
         self._sequence += 1
+        room = BUFFER if flags & DUMP else ONE
         self._socket.send(
             _NLMSG.pack(_NLMSG.size + len(body), kind, REQUEST | flags, self._sequence, 0) + body
         )
         while True:
-            data = self._socket.recv(BUFFER)
+            data = self._socket.recv(room)
             at = 0
             while at + _NLMSG.size <= len(data):
                 size, kind, _, sequence, _ = _NLMSG.unpack_from(data, at)
@@ -166,7 +174,7 @@ class Rtnetlink:
                 if sequence != self._sequence:
                     continue  # a late answer to an earlier question
                 if kind == NLMSG_ERROR:
-                    number = -int.from_bytes(payload[:4], "little" if _U32.pack(1)[0] else "big", signed=True)
+                    number = -int.from_bytes(payload[:4], sys.byteorder, signed=True)
                     raise RtnetlinkError(number, what)
                 if kind == NLMSG_DONE:
                     return
