@@ -9,10 +9,10 @@ import os
 import re
 import socket
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pyvs.core.errors import PyvsError
 from pyvs.datapath.system import CLONE_NEWNET, setns, unshare
@@ -20,6 +20,7 @@ from pyvs.host.host import Host
 from pyvs.host.interface import LOOPBACK
 from pyvs.host.routing import MAIN, USUAL, Entry, Kind, Routing, Rule
 
+PRESENT: Final = "/proc/thread-self/ns/net"
 SYSCTL: Final = Path("/proc/sys/net")
 QUIET: Final = {
     "ipv6/conf/all/accept_dad": 0,
@@ -38,8 +39,16 @@ SMALLEST6: Final = 1280
 PATIENCE: Final = 60.0
 """Seconds after which `ip` is taken for stuck."""
 
-Image = tuple[object, ...]
-"""What a namespace was made from: it is made anew when the host's differs."""
+
+class Plan(NamedTuple):
+    """What a namespace is made from: it is made anew when the host asks for another."""
+
+    devices: list[str]
+    lines: list[str]
+    """What `ip` has to do, but for rules."""
+    rules: list[str]
+    rules6: list[str]
+    forwarding: dict[str, int]
 
 
 class NetworkFault(PyvsError):
@@ -47,54 +56,86 @@ class NetworkFault(PyvsError):
 
 
 class Network:
-    """The calling thread's network namespace, until `close`."""
+    """A namespace of the calling thread's from `follow` on, until another one is entered or `close`."""
 
     def __init__(self) -> None:
         """Raises NetworkFault."""
+        self._own = -1
         try:
-            self._before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+            self._before = os.open(PRESENT, os.O_RDONLY)
         except OSError as error:
             raise NetworkFault(f"this thread's network namespace can't be opened: {error}") from None
-        self._image: Image | None = None
+        self._seen: tuple[object, ...] = ()
+        self._plan: Plan | None = None
         self.indices: dict[str, int] = {}
         """Number of each device, by name."""
 
     def follow(self, host: Host) -> bool:
         """Be like a host; whether anything had to change. Raises NetworkFault."""
-        seen = image(host)
-        if seen == self._image:
+        seen = what_counts(host)
+        if seen == self._seen:
             return False
-        try:
-            names = _devices(host)
-            unshare(CLONE_NEWNET)  # the one before ends with its last user
-            for name, value in QUIET.items():
-                (SYSCTL / name).write_text(str(value))
-            _ip(commands(host))
-            _ip(rules(host, 4))
-            _ip(rules(host, 16), "-6")
-            for setting, name in FORWARDING.items():
-                (SYSCTL / name).write_text(str(int(bool(host.setting(setting)))))
-            self.indices = {name: socket.if_nametoindex(name) for name in names}
-        except OSError as error:
-            raise NetworkFault(f"a network namespace for the programs can't be made: {error}") from None
-        self._image = seen
+        plan = planned(host)
+        if plan != self._plan:
+            self._plan = None
+            try:
+                unshare(CLONE_NEWNET)
+                self._forget()
+                self._own = os.open(PRESENT, os.O_RDONLY)
+                self._build(plan)
+                self.indices = {name: socket.if_nametoindex(name) for name in plan.devices}
+            except OSError as error:
+                raise NetworkFault(f"a network namespace for the programs can't be made: {error}") from None
+        self._seen, self._plan = seen, plan
         return True
+
+    def _build(self, plan: Plan) -> None:
+        for name, value in QUIET.items():
+            (SYSCTL / name).write_text(str(value))
+        _ip(plan.lines)
+        _ip(plan.rules)
+        _ip(plan.rules6, "-6")
+        for name, value in plan.forwarding.items():
+            (SYSCTL / name).write_text(str(value))
+
+    def enter(self) -> None:
+        """Bring the calling thread here again. Raises OSError."""
+        if self._own >= 0:
+            setns(self._own, CLONE_NEWNET)
+
+    def _forget(self) -> None:
+        """The namespace ends with its last user."""
+        if self._own >= 0:
+            os.close(self._own)
+            self._own = -1
 
     def close(self) -> None:
         """Go back to where the thread came from."""
+        self._forget()
         if self._before >= 0:
             setns(self._before, CLONE_NEWNET)
             os.close(self._before)
             self._before = -1
 
 
-def image(host: Host) -> Image:
-    """Everything of a host that next hops depend on."""
-    routing = host.routing
+def what_counts(host: Host) -> tuple[object, ...]:
+    """Differs when next hops may be others, at little cost."""
     return (
-        routing.generation,
+        host,
+        host.routing.generation,
         *(bool(host.setting(name)) for name in FORWARDING),
         *((interface.mtu, *interface.neighbours.items()) for interface in host.interfaces.values()),
+    )
+
+
+def planned(host: Host) -> Plan:
+    """The plan of a host's namespace. Raises NetworkFault."""
+    return Plan(
+        _devices(host),
+        list(commands(host)),
+        list(rules(host, 4)),
+        list(rules(host, 16)),
+        {name: int(bool(host.setting(setting))) for setting, name in FORWARDING.items()},
     )
 
 
@@ -106,10 +147,10 @@ def _devices(host: Host) -> list[str]:
     return names
 
 
-def _ip(lines: Iterable[str], *options: str) -> None:
-    script = "\n".join(lines)
-    if not script:
+def _ip(lines: list[str], *options: str) -> None:
+    if not lines:
         return
+    script = "\n".join(lines)
     command = ["ip", *options, "-batch", "-"]
     try:
         done = subprocess.run(

@@ -52,7 +52,8 @@ class Stage:
         """Destinations of the last scenario."""
 
     def clear(self) -> None:
-        """Empty the maps."""
+        """Empty the maps, and bring the thread to the namespace."""
+        self.network.enter()
         fast = self.fast
         fast.clear(self.places)
         for number in range(self.places):
