@@ -10,25 +10,32 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fastpath.network import MTU, Network
-from tests.fastpath.twin import FIRST, UP, packed
+from tests.fastpath.twin import FIRST, SENT, UP, packed
 
 from pyvs.core.command import Multicast
 from pyvs.core.control.specs import DaemonSpec, DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Family, Forward, Hook, Proto, ServiceFlag, SyncState
 from pyvs.core.packet.packet import Packet
+from pyvs.core.protocols.tcp_states import TcpState
+from pyvs.core.sync import message_v1
+from pyvs.core.sync.entry import SyncEntry
 from pyvs.core.transmit.rewrite import ttl_decremented
 from pyvs.fastpath.change import Changes
 from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.fast import FastPath, Mode
+from pyvs.fastpath.layout import REPORT
 from pyvs.fastpath.partner import Partner
 from pyvs.fastpath.relay import TURN
+from pyvs.fastpath.tables import LIMITS
 from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.wire import tcp, udp
 
 pytestmark = pytest.mark.root
 
 Load = Callable[[Mode], FastPath]
+RECORD_HEAD = 8
+"""Bytes that the kernel puts before each sample of a ring."""
 FLAGS = (0x02, 0x12, 0x10, 0x10, 0x10, 0x18, 0x11, 0x04)
 PACKETS = st.tuples(
     st.sampled_from((True, True, True, False)),  # TCP
@@ -219,3 +226,64 @@ def test_a_master_tells_the_same(name: str, masters: Callable[[Course, Mode], Ma
             pair.tick(1.0)
 
     agree()
+
+
+def test_states_and_every_fifth_packet_are_told(masters: Callable[[Course, Mode], Masters]) -> None:
+    pair = masters(COURSES["usual"], "tc")
+    course = pair.course
+    for flags in (0x02, *[0x10] * 9, 0x11, 0x10, 0x10):  # told: 3, 8 (in ES), 11 (FIN), 13
+        pair.send(tcp(course.client(0), course.vip, 40000, 80, flags), True)
+    assert pair.served == 13
+    pair.now += 5.0
+    sent = []
+    for engine in (pair.engine, pair.alone):
+        engine.handle_timeouts(pair.now)
+        sent.append([command.message for command in engine.drain() if isinstance(command, Multicast)])
+    ours, theirs = sent
+    assert ours == theirs
+    (message,) = ours
+    entries = [entry for entry in message_v1.parse(message) if isinstance(entry, SyncEntry)]
+    assert [TcpState(entry.state).name for entry in entries] == [
+        "ESTABLISHED", "ESTABLISHED", "CLOSE_WAIT", "CLOSE_WAIT",
+    ]  # fmt: skip
+
+
+def test_what_finds_the_ring_full_is_counted_and_served(masters: Callable[[Course, Mode], Masters]) -> None:
+    pair = masters(Course(sysctl={"sync_threshold": "0 1"}), "tc")
+    course, lost = pair.course, pair.fast.untold()
+    packet = tcp(course.client(0), course.vip, 40000, 80, 0x10)
+    frame = pair.network.mac + b"\2\0\0\0\0\x77\x08\0"
+    pair.fast.test_run(frame + tcp(course.client(0), course.vip, 40000, 80, 0x02), pair.network.ifindex)
+    room = LIMITS["REPORT_BYTES"] // (REPORT.size + RECORD_HEAD)
+    for _ in range(room + 10):
+        outcome = pair.fast.test_run(frame + packet, pair.network.ifindex)
+        assert outcome.verdict in SENT["tc"]
+    assert 9 <= pair.fast.untold() - lost <= 11
+    read = 0
+    while reports := pair.fast.reports.read(TURN):
+        assert len(reports) <= TURN
+        read += len(reports)
+    assert read + pair.fast.untold() - lost == room + 10
+    (conn,) = pair.fast.connections()
+    assert conn.packets == room + 11
+    pair.fast.test_run(frame + packet, pair.network.ifindex)
+    assert len(pair.fast.reports.read(TURN)) == 1, "there is room again"
+
+
+def test_what_the_backups_know_wanders_along(masters: Callable[[Course, Mode], Masters]) -> None:
+    """A packet that the programs leave to the engine: it tells nothing twice, and they go on where it was."""
+    pair = masters(COURSES["refreshed"], "tc")
+    course = pair.course
+
+    def sent(flags: int, ttl: int = 64) -> None:
+        pair.send(tcp(course.client(0), course.vip, 40000, 80, flags, ttl=ttl), True)
+
+    sent(0x02)
+    sent(0x10)
+    for seconds, ttl in ((1, 1), (1, 64), (2, 1), (20, 64), (1, 1), (1, 64), (30, 1), (1, 64)):
+        pair.tick(float(seconds))
+        sent(0x10, ttl)
+    for _ in range(4):
+        pair.tick(1.0)
+    assert pair.partner.table.came_back == 4
+    assert pair.served == 6

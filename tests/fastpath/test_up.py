@@ -17,7 +17,7 @@ from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath, Mode
 from pyvs.fastpath.selection import Selection
 from pyvs.fastpath.server import Server
-from pyvs.fastpath.tables import SHORT_MOST, Miss, Selector
+from pyvs.fastpath.tables import SHORT_MOST, Flag, Miss, Selector
 from pyvs.testing.wire import ip, sctp, tcp, udp
 
 pytestmark = pytest.mark.root
@@ -167,6 +167,31 @@ def test_another_link_layer_address(fast: FastPath, network: Network) -> None:
         frame = bytes.fromhex(mac) + bytes(6) + b"\x08\0" + ACK
         outcome = fast.test_run(frame, network.ifindex)
         assert (outcome.verdict, outcome.frame) == (UP[fast.mode], frame)
+
+
+def test_the_address_of_another_host(fast: FastPath, network: Network) -> None:
+    """A backup's: packets to it go up, what its servers answer is served."""
+    (conn,) = fast.connections()
+    row = fast.destination(conn.dest)
+    fast.dests.set(conn.dest, fast.dests.values.pack(**{**row, "flags": Flag.ELSEWHERE}))
+    fast.configure(expire_nodest=1)
+    for packet in (ACK, tcp(CLIENT, VIP, 40000, 80, 0x02)):
+        frame = network.mac + bytes(6) + b"\x08\0" + packet
+        before = fast.misses()[Miss.ELSEWHERE]
+        outcome = fast.test_run(frame, network.ifindex)
+        assert (outcome.verdict, outcome.frame) == (UP[fast.mode], frame)
+        assert fast.misses()[Miss.ELSEWHERE] == before + 1
+    assert [one for stretch in fast.sweep() for one in stretch] == []
+    assert list(fast.connections()) == [conn]
+    reply = tcp(".".join(map(str, conn.daddr)), CLIENT, 80, 40000, 0x10)
+    counted = fast.totals(conn.dest)["outpkts"]
+    outcome = fast.test_run(network.mac + bytes(6) + b"\x08\0" + reply, network.ifindex)
+    assert outcome.verdict in SENT[fast.mode]
+    assert fast.totals(conn.dest)["outpkts"] == counted + 1
+    fast.dests.set(conn.dest, fast.dests.values.pack(**{**row, "flags": Flag.AVAILABLE}))
+    fast.configure(expire_nodest=0)
+    outcome = fast.test_run(network.mac + bytes(6) + b"\x08\0" + ACK, network.ifindex)
+    assert outcome.verdict in SENT[fast.mode]
 
 
 def test_a_hop_that_is_not_known(fast: FastPath, network: Network) -> None:

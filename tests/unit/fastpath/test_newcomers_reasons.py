@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from tests.unit.fastpath.memory import MemoryFast, in_memory
@@ -11,9 +12,11 @@ from tests.unit.fastpath.memory import MemoryFast, in_memory
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.flags import Family, Proto, ServiceFlag
 from pyvs.core.schedulers.rr import RoundRobin
+from pyvs.fastpath import refusal
 from pyvs.fastpath.newcomers import Newcomers, name_of
-from pyvs.fastpath.tables import LIMITS, Selector
-from pyvs.testing.shared import KEY, VIP, Shared, packed
+from pyvs.fastpath.tables import LIMITS, Flag, Selector
+from pyvs.testing.environment import FixedEnvironment
+from pyvs.testing.shared import KEY, SERVERS, VIP, Shared, packed
 
 
 class Case:
@@ -87,6 +90,24 @@ def test_a_director_that_rests(case: Case) -> None:
     assert why.startswith("sysctl conntrack")
     assert case.offered() == {}
     assert case.newcomers.offers == {}
+
+
+def test_the_address_of_another_host(case: Case) -> None:
+    """As at a backup: connections that it hears of wait in the maps, whose packets go up until it comes."""
+    case.shared.service()
+    place = case.shared.mirror.places[case.shared.dest(0)]
+    environment = cast("FixedEnvironment", case.shared.engine.ns.environment)
+    environment.local.discard(packed(VIP))
+    assert list(case.renew().values()) == [refusal.ELSEWHERE]
+    assert case.maps.destination(place.number)["flags"] == Flag.ELSEWHERE
+    assert place.refused is None
+    environment.local.add(packed(VIP))
+    assert case.renew() == {}
+    assert case.maps.destination(place.number)["flags"] == Flag.AVAILABLE
+    environment.local.discard(packed(VIP))
+    case.shared.engine.control.del_dest(KEY, DestKey(SERVERS[0], 8080), case.shared.now)
+    case.renew()
+    assert case.maps.destination(place.number)["flags"] == 0
 
 
 def test_one_server_that_the_programs_cant_reach(case: Case) -> None:
