@@ -17,6 +17,7 @@ from pyvs.cli.rules import Rules, RulesError, client_of, mistake
 from pyvs.core.control.native_specs import Change
 from pyvs.core.control.verbs import Control
 from pyvs.core.errors import ControlError, Errno, PyvsError
+from pyvs.core.wording import counted
 from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.native_rows import key_text, masquerade_row, rule_rows
 from pyvs.netlink.unix import UnixTransport, socket_path
@@ -108,7 +109,7 @@ def apply(file: str, dry_run: bool, quiet: bool) -> None:
     finally:
         client.close()
     if not quiet:
-        count = f"{len(changes)} change" + ("" if len(changes) == 1 else "s")
+        count = counted(len(changes), "change")
         click.echo(f"{count} to be made" if dry_run else f"{count} made", err=True)
 
 

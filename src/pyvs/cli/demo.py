@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pyvs.core.wording import counted
 from pyvs.lab import course
 from pyvs.lab.course import Outcome, Result, Round, Sample, Settings
 from pyvs.lab.howto import PLANS, TITLES
@@ -51,20 +52,20 @@ def reasons(tally: Tally) -> str:
 def result_line(result: Result) -> str:
     """One line a round."""
     tally = result.tally
-    line = f"{title(result.round)}: {result.planned} requests, {tally.bad} failed{reasons(tally)}; {shares(tally)}"
+    asked = counted(result.planned, "request")
+    line = f"{title(result.round)}: {asked}, {tally.bad} failed{reasons(tally)}; {shares(tally)}"
     if tally.seconds:
         line += f"; median {1000 * statistics.median(tally.seconds):.1f} ms"
     if result.known < result.planned:
-        line += f"; the director knows of {result.known} connections only"
+        line += f"; the director knows of {counted(result.known, 'connection')} only"
     return line
 
 
 def summary_line(outcome: Outcome, seconds: float) -> str:
     """The demo's last line."""
     tally = outcome.tally
-    return (
-        f"{outcome.planned} requests, {tally.bad} failures{reasons(tally)}; {shares(tally)}; {seconds:.1f} s"
-    )
+    asked, bad = counted(outcome.planned, "request"), counted(tally.bad, "failure")
+    return f"{asked}, {bad}{reasons(tally)}; {shares(tally)}; {seconds:.1f} s"
 
 
 def table(sample: Sample) -> Table:
@@ -102,7 +103,7 @@ def table(sample: Sample) -> Table:
 def frame(sample: Sample) -> RenderableType:
     """The live part of the screen."""
     bar = ProgressBar(total=sample.planned, completed=sample.tally.done, width=40)
-    state = Text(f"{sample.tally.done} of {sample.planned} requests, {sample.tally.bad} failed")
+    state = Text(f"{sample.tally.done} of {counted(sample.planned, 'request')}, {sample.tally.bad} failed")
     line = Table.grid(padding=(0, 2))
     line.add_row(bar, state)
     return Group(table(sample), line)
@@ -197,7 +198,9 @@ class PlainScreen:
             f"{row.name} {row.active} active, {row.inactive} inactive, {sample.rates.get(row.name, 0):.0f} pages/s"
             for row in sample.rows
         )
-        self.say(f"  {sample.tally.done} of {sample.planned} requests, {sample.tally.bad} failed; {servers}")
+        self.say(
+            f"  {sample.tally.done} of {counted(sample.planned, 'request')}, {sample.tally.bad} failed; {servers}"
+        )
 
     def round_is_over(self, result: Result) -> None:
         """A line a round."""

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from pyvs.core.errors import PyvsError
+from pyvs.core.wording import counted
 from pyvs.daemon.director import only_one
 from pyvs.fastpath import links, pins
 
@@ -33,8 +34,13 @@ def detach() -> None:
     try:
         base = pins.home()
         taken = sum(links.detach(folder / pins.LINKS) for folder in sorted(base.glob("layout-*")))
-        pins.remove(base)
+        unpinned = pins.remove(base)
     except OSError as error:
         click.echo(f"pyvs detach: the fast path is still in the kernel: {error}", err=True)
         sys.exit(FAILED)
-    click.echo(f"the fast path is off {taken} devices" if taken else "there is no fast path here")
+    if taken:
+        click.echo(f"the fast path is off {counted(taken, 'device')}")
+    elif unpinned:
+        click.echo(f"no device had the fast path; {counted(unpinned, 'map')} that a director left taken away")
+    else:
+        click.echo("there is no fast path here")

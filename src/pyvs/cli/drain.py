@@ -17,6 +17,7 @@ from pyvs.cli.service_options import service_options
 from pyvs.cli.tables import print_table
 from pyvs.core.control.native_specs import DrainKey, DrainView
 from pyvs.core.errors import ControlError
+from pyvs.core.wording import counted
 from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.native_filter import read_place, read_time
 from pyvs.netlink.unix import UnixTransport, socket_path
@@ -137,5 +138,7 @@ def _watch(
                     return FAILED
             time.sleep(GLANCE)
     for view in views:
-        click.echo(f"{_name(view)} has no connections; {view.ended} of {view.begun_with} were reset")
+        click.echo(
+            f"{_name(view)} has no connections; {view.ended} of {counted(view.begun_with, 'was', 'were')} reset"
+        )
     return 0

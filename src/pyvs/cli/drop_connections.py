@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from pyvs.core.errors import ControlError
+from pyvs.core.wording import counted
 from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.unix import UnixTransport, socket_path
 
@@ -34,4 +35,4 @@ def drop_connections(wanted: tuple[str, ...], reset: bool) -> None:
         sys.exit(FAILED)
     finally:
         client.close()
-    click.echo(f"{count} connection{'' if count == 1 else 's'} ended")
+    click.echo(f"{counted(count, 'connection')} ended")

@@ -15,6 +15,7 @@ from pyvs.cli.rules import load_rules
 from pyvs.core.errors import PyvsError
 from pyvs.core.flags import Hook
 from pyvs.core.reasons import Reason
+from pyvs.core.wording import counted
 from pyvs.datapath.pcap import PcapReader
 from pyvs.replay.craft import craft, parse_five_tuple, parse_flags
 from pyvs.replay.marking import mark_of
@@ -116,7 +117,7 @@ def explain_captured(capture: str, number: int | None, rules: RuleSet, options: 
         if reader.problem is not None:
             raise PyvsError(f"{reader.problem}: packet {number} can't be reached")
     read = session.player.tally.frames
-    raise PyvsError(f"{capture} has {read} packets: there is no packet {number}")
+    raise PyvsError(f"{capture} has {counted(read, 'packet')}: there is no packet {number}")
 
 
 def explain_made(

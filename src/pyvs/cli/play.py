@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pyvs.cli.ipvsadm.main import run
 from pyvs.cli.ipvsadm.names import SystemNames
 from pyvs.core.errors import PyvsError
+from pyvs.core.wording import counted
 from pyvs.fastpath.fast import Mode
 from pyvs.play.director import Director
 from pyvs.play.fast.director import FastDirector
@@ -127,7 +128,9 @@ def _play(scenarios: tuple[Path, ...], folder: Path, stage: Stage | None, consol
             progress.advance(task)
     played = len(scenarios) - failed
     console.print(
-        f"{played} of {len(scenarios)} scenarios played, results in {folder}", markup=False, highlight=False
+        f"{played} of {counted(len(scenarios), 'scenario')} played, results in {folder}",
+        markup=False,
+        highlight=False,
     )
     if stage is not None:
         for line in tally.lines():

@@ -18,6 +18,7 @@ from pyvs.cli.rules import load_rules
 from pyvs.cli.tables import print_table
 from pyvs.core.differences import KERNEL, OURS
 from pyvs.core.errors import PyvsError
+from pyvs.core.wording import counted
 from pyvs.datapath.device import Device
 from pyvs.datapath.link import ETHERNET, RAW
 from pyvs.datapath.pcap import PcapReader, PcapWriter
@@ -246,7 +247,7 @@ def _print_report(session: Session, capture: str, output: str | None, rows: int)
         )
     hidden = len(flows) - len(shown) + tally.unlisted
     if hidden:
-        click.echo(f"... and {hidden} more connections (--rows 0 lists all)")
+        click.echo(f"... and {counted(hidden, 'more connection')} (--rows 0 lists all)")
     if tally.shares:
         whole: dict[str, int] = {}
         for (service, _), share in tally.shares.items():
@@ -267,26 +268,27 @@ def _print_report(session: Session, capture: str, output: str | None, rows: int)
     if others:
         print_table("Frames that did not reach the virtual server", ("reason", "frames", "meaning"), others)
     for what, count in tally.not_sent.most_common():
-        click.echo(f"{count} packets not written: {what}")
+        click.echo(f"{counted(count, 'packet')} not written: {what}")
     if tally.unknown_replies:
         click.echo(
-            f"{tally.unknown_replies} packets of servers belong to no connection here: "
+            f"{counted(tally.unknown_replies, 'packet')} of servers without a connection here: "
             "the director that was captured may have chosen other servers"
         )
     if tally.cut_short:
         click.echo(
-            f"{tally.cut_short} packets are longer than the capture kept: their ends were taken as zeros"
+            f"{counted(tally.cut_short, 'packet')} longer than the capture kept: what is missing was taken as zeros"
         )
     if tally.moved:
         click.echo(
-            f"{tally.moved} frames stand in the capture after later ones: all were played in the order of their time"
+            f"{counted(tally.moved, 'frame')} stood after later ones: all were played in the order of their time"
         )
     for line in tally.logs:
         click.echo(f"log: {line}")
+    connections = counted(len(flows) + tally.unlisted, "connection")
     written = f", written to {output}" if output is not None else ""
     click.echo(
-        f"{capture}: {tally.frames} frames in {session.player.now:.3f} s, {len(flows) + tally.unlisted} connections, "
-        f"{tally.sent} frames emitted{written}"
+        f"{capture}: {counted(tally.frames, 'frame')} in {session.player.now:.3f} s, {connections}, "
+        f"{counted(tally.sent, 'frame')} emitted{written}"
     )
 
 

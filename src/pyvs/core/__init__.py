@@ -18,7 +18,7 @@ Beside the path: `control` (the verbs of administration), `sysctl` (the knobs), 
 memory is short), `background.py` (what goes on without packets), `sync` (telling other directors), `policy` (what the
 kernel never had), `listing` (the texts of /proc), `masquerade` (the ancestor). All state is in `namespace.py`; the
 numbers that have names in `flags.py`, refusals in `errors.py`; what is asked of the host in `environment.py` and
-`tracking.py`; where we do otherwise than the kernel in `differences.py`.
+`tracking.py`; numbers in sentences in `wording.py`; where we do otherwise than the kernel in `differences.py`.
 
 Nothing here opens a socket or a file, looks at a clock, throws dice, waits or logs: whoever calls does.
 """

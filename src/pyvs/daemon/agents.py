@@ -21,6 +21,7 @@ from pyvs.core.masquerade.agent_line import LONGEST
 from pyvs.core.masquerade.reweigh import Reweigher
 from pyvs.core.namespace import Namespace
 from pyvs.core.reasons import Reason
+from pyvs.core.wording import counted
 from pyvs.daemon.log import Log
 from pyvs.daemon.loop import Loop
 
@@ -134,7 +135,8 @@ class Agents:
         if changed or self._said.get(address) != data:
             self._said[address] = data
             self._log.line(
-                "debug", f"agent of {IPv4Address(address)}: {data[:60]!r}, {changed} weights changed"
+                "debug",
+                f"agent of {IPv4Address(address)}: {data[:60]!r}, {counted(changed, 'weight')} changed",
             )
         chosen = masquerade.least_load.chosen
         if chosen != before:

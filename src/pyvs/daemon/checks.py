@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,9 @@ FORWARDING: Final = {
     Family.INET6: ("ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding"),
 }
 STRICT: Final = 1
+_JUDGED: Final = ("DROP", "REJECT", "LOG", "RETURN")
+_FORWARD: Final = "filter -A FORWARD "
+Network = IPv4Network | IPv6Network
 LOOKED_AT: Final = 64
 """Addresses that are looked at, so that thousands of them delay no packet; the first tell enough."""
 
@@ -51,11 +55,21 @@ def _virtual_addresses(ns: Namespace, environment: LiveEnvironment) -> Iterator[
 
 def _forwarding(ns: Namespace, proc: Path) -> Iterator[str]:
     for family, (path, name) in FORWARDING.items():
-        nat = any(server.forward == Forward.MASQ for server in _destinations(ns, family))
-        if nat and _read(proc / path) == 0:
-            yield (
-                f"{name} is 0, so replies of NAT servers are not forwarded to the clients: sysctl -w {name}=1"
-            )
+        whose = _forwarded(ns, family)
+        if whose and _read(proc / path) == 0:
+            yield f"{name} is 0, so {whose} are not forwarded to the clients: sysctl -w {name}=1"
+
+
+def _forwarded(ns: Namespace, family: Family) -> str:
+    """What this host must forward; empty: nothing."""
+    if any(server.forward == Forward.MASQ for server in _destinations(ns, family)):
+        return "replies of NAT servers"
+    masquerade = ns.masquerade if family == Family.INET else None
+    if masquerade is None:
+        return ""
+    if masquerade.networks:
+        return "packets of masqueraded networks"
+    return "answers of forwarded ports" if len(masquerade.portfw) else ""
 
 
 def _servers(ns: Namespace, environment: LiveEnvironment) -> Iterator[str]:
@@ -114,21 +128,65 @@ def _reverse_path(ns: Namespace, environment: LiveEnvironment, proc: Path) -> It
 def firewall_hints(ns: Namespace) -> Iterator[str]:
     """What of the host's own rules gets in the way; asks iptables, so it takes some milliseconds."""
     for family in (Family.INET, Family.INET6):
-        if not any(server.forward == Forward.MASQ for server in _destinations(ns, family)):
+        whose = _forwarded(ns, family)
+        if not whose:
             continue
         for tool in Iptables.all(family)[:1]:
-            for rule in tool.save().rules:
-                if (
-                    "INVALID" in rule
-                    and "-j DROP" in rule
-                    and " FORWARD " in rule
-                    and not ns.sysctl.conntrack
-                ):
+            saved = tool.save()
+            rules = [rule.removeprefix(_FORWARD) for rule in saved.rules if rule.startswith(_FORWARD)]
+            yield from _invalid(ns, family, tool.name, saved.rules)
+            if saved.policies.get(("filter", "FORWARD")) == "DROP":
+                dropped = _dropped(ns, family, rules)
+                if dropped is not None:
                     yield (
-                        f"a rule of {tool.name} drops packets in state INVALID, which replies of NAT servers are for "
-                        "conntrack: sysctl net.ipv4.vs.conntrack=1, or let the servers' addresses pass before it"
+                        f"the chain FORWARD of {tool.name} drops what no rule accepts, and so {whose}: "
+                        f"{tool.name} -I FORWARD -s {dropped} -j ACCEPT"
                     )
-                    break
+
+
+def _invalid(ns: Namespace, family: Family, tool: str, rules: list[str]) -> Iterator[str]:
+    if ns.sysctl.conntrack or not any(server.forward == Forward.MASQ for server in _destinations(ns, family)):
+        return
+    if any("INVALID" in rule and "-j DROP" in rule and " FORWARD " in rule for rule in rules):
+        yield (
+            f"a rule of {tool} drops packets in state INVALID, which replies of NAT servers are for "
+            "conntrack: sysctl net.ipv4.vs.conntrack=1, or let the servers' addresses pass before it"
+        )
+
+
+def _dropped(ns: Namespace, family: Family, rules: list[str]) -> str | None:
+    """The first server or network from which no rule of FORWARD accepts packets; None: all are accepted.
+
+    A rule counts that asks for nothing but addresses, devices and protocols, or leads to a chain of someone else's.
+    """
+    everyone = "0.0.0.0/0" if family == Family.INET else "::/0"
+    accepted: list[Network] = []
+    for rule in rules:
+        words = rule.split()
+        named = dict(pairwise(words))
+        if named.get("-j", "DROP") in _JUDGED or "!" in words:
+            continue
+        if ("--ctstate" in named or "--state" in named) and not ns.sysctl.conntrack:
+            continue
+        accepted.append(ip_network(named.get("-s", everyone)))
+    for source in _sources(ns, family):
+        if not any(source.supernet(new_prefix=wide.prefixlen) == wide for wide in accepted if
+                   wide.prefixlen <= source.prefixlen):  # fmt: skip
+            return str(source)
+    return None
+
+
+def _sources(ns: Namespace, family: Family) -> Iterator[Network]:
+    """From where packets come that this host must forward."""
+    told: set[bytes] = set()
+    for server in _destinations(ns, family):
+        if server.forward == Forward.MASQ and server.addr not in told and len(told) < LOOKED_AT:
+            told.add(server.addr)
+            yield ip_network(server.addr)
+    masquerade = ns.masquerade if family == Family.INET else None
+    if masquerade is not None:
+        yield from (ip_network(str(network)) for network in masquerade.networks)
+        yield from (ip_network(rule.raddr) for rule in masquerade.portfw)
 
 
 def _destinations(ns: Namespace, family: Family | None = None) -> Iterator[Destination]:

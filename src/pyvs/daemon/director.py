@@ -18,6 +18,7 @@ from pyvs.core.apps.ftp import Ftp
 from pyvs.core.engine import Engine
 from pyvs.core.errors import PyvsError
 from pyvs.core.namespace import CONN_TAB_BITS
+from pyvs.core.wording import counted
 from pyvs.daemon import fast_account
 from pyvs.daemon.agents import Agents
 from pyvs.daemon.chain_updates import ChainUpdates
@@ -197,7 +198,7 @@ class Director:
         servers = sum(len(service.destinations) for service in services)
         mark = self.options.own_mark
         return (
-            f"ready: {_counted(len(services), 'service')}, {_counted(servers, 'server')}; "
+            f"ready: {counted(len(services), 'service')}, {counted(servers, 'server')}; "
             f"queues {self.options.queue} and {self.options.queue + 1}, our packets carry mark {mark:#x}/{mark:#x}"
             + (", packets pass to the host while this director is away" if self.options.bypass else "")
         )
@@ -226,7 +227,7 @@ class Director:
 
     def _tell_rest(self) -> None:
         if self._untold:
-            self.log.info(f"and {_counted(self._untold, 'more change')}")
+            self.log.info(f"and {counted(self._untold, 'more change')}")
             self._untold = 0
 
     def _hint(self) -> threading.Thread:
@@ -345,7 +346,9 @@ class Director:
         """Say that packets were lost because the director is too slow."""
         lost = self.plain.lost() + self.large.lost()
         if lost > self._lost:
-            self.log.warning(f"the queues were full: {lost - self._lost} packets were lost")
+            self.log.warning(
+                f"the queues were full: {counted(lost - self._lost, 'packet was lost', 'packets were lost')}"
+            )
         self._lost = lost
 
     # ---- the end ---------------------------------------------------------------
@@ -367,7 +370,7 @@ class Director:
         if self._started:
             self._started = False
             self._account()
-            self.log.info(f"ended after {_counted(self.live.packets, 'packet')}")
+            self.log.info(f"ended after {counted(self.live.packets, 'packet')}")
 
 
 def only_one() -> socket.socket:
@@ -381,7 +384,3 @@ def only_one() -> socket.socket:
             "another director runs in this network namespace: end it first, or use pyvsadm to change its rules"
         ) from error
     return lock
-
-
-def _counted(number: int, name: str) -> str:
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"

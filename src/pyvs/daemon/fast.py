@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from pyvs.core.wording import counted
 from pyvs.daemon.devices import ethernet_address
 from pyvs.fastpath import pins
 from pyvs.fastpath.change import Changes
@@ -119,9 +120,10 @@ class Fast(Partner):
             )
             return
         taken = sum(place.active + place.inactive for place in self.mirror.places.values())
+        whose = ("connection of the director before is", "connections of the director before are")
         self.log.info(
             f"the fast path is on by {'/'.join(sorted(set(self.links.attached.values())))} at {', '.join(devices)}"
-            + (f"; {taken} connections of the director before are taken over" if self.taken_over else "")
+            + (f"; {counted(taken, *whose)} taken over" if self.taken_over else "")
         )
 
     def _attach(self) -> list[str]:
@@ -251,7 +253,7 @@ class Fast(Partner):
         for number in self.mirror.waiting.values():
             self._changes.make(number, wanted={**self.fast.destination(number), "flags": 0})
         self.log.info(
-            f"the director before had {len(self.mirror.waiting)} servers that no rule names now: "
-            "their connections count as those of removed servers"
+            f"the director before had {counted(len(self.mirror.waiting), 'server')} that no rule names now; "
+            "connections there count as those of removed servers"
         )
         self.mirror.waiting.clear()

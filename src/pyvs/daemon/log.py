@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TextIO
 
+from pyvs.core.wording import counted
+
 QUIET_SECONDS: Final = 10.0
 """For so long the same line is not written again."""
 REMEMBERED: Final = 256
@@ -62,7 +64,7 @@ class Log:
                 self._seen[text] = since, count + 1
                 return
             if count:
-                times = f" ({count} times more since)"
+                times = f" ({counted(count, 'time')} more since)"
         elif len(self._seen) >= REMEMBERED:
             self._seen = {line: seen for line, seen in self._seen.items() if now - seen[0] < QUIET_SECONDS}
             if len(self._seen) >= REMEMBERED:

@@ -8,6 +8,7 @@ from typing import Final
 
 from pyvs.core.flags import Family, Proto
 from pyvs.core.packet.header import Header, Malformed, parse
+from pyvs.core.wording import counted
 from pyvs.datapath.device import Frame
 from pyvs.datapath.link import LINK_TYPES
 from pyvs.datapath.link.link_type import ARP, IPV4, IPV6
@@ -44,10 +45,10 @@ def describe_frame(frame: Frame) -> str:
     """The line of a frame, without its time and interface."""
     link = LINK_TYPES.get(frame.link)
     if link is None:
-        return f"link type {frame.link}, {frame.length} bytes"
+        return f"link type {frame.link}, {counted(frame.length, 'byte')}"
     header = link.parse(frame.data)
     if header is None:
-        return f"{link.name}, cut short, {len(frame.data)} bytes"
+        return f"{link.name}, cut short, {counted(len(frame.data), 'byte')}"
     tags = "".join(
         f"vlan {int.from_bytes(header.tags[at + 2 : at + 4], 'big') & 0xFFF} "
         for at in range(0, len(header.tags), 4)
@@ -56,7 +57,7 @@ def describe_frame(frame: Frame) -> str:
         return tags + _arp(frame.data[header.offset :])
     if header.protocol not in (IPV4, IPV6):
         name = f"ethertype {header.protocol:#06x}" if header.protocol else "no ethertype"
-        return f"{tags}{name}, {frame.length} bytes"
+        return f"{tags}{name}, {counted(frame.length, 'byte')}"
     return tags + describe_packet(frame.data[header.offset :])
 
 
@@ -65,7 +66,7 @@ def describe_packet(data: bytes, depth: int = 0) -> str:
     try:
         header = parse(data, quoted=True)
     except Malformed as error:
-        return f"malformed IP: {error}, {len(data)} bytes"
+        return f"malformed IP: {error}, {counted(len(data), 'byte')}"
     transport = data[header.offset : header.end]
     tail = f" ttl {header.ttl}"
     if header.fragment:
@@ -73,7 +74,7 @@ def describe_packet(data: bytes, depth: int = 0) -> str:
     if header.df and header.af == Family.INET:
         tail += " DF"
     if len(data) < header.end:
-        tail += f" ({header.end - len(data)} bytes missing)"
+        tail += f" ({counted(header.end - len(data), 'byte')} missing)"
     source, destination = _host(header.src), _host(header.dst)
     if header.fragment_offset:
         name = PROTOCOL_NAMES.get(header.protocol, f"protocol {header.protocol}")

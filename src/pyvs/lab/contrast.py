@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from pyvs.core.wording import counted
 from pyvs.lab import course
 from pyvs.lab.director import Director
 from pyvs.lab.howto import PLANS, ipvsadm_lines, topology
@@ -43,7 +44,7 @@ class Cost:
 
     def __str__(self) -> str:
         return (
-            f"{self.way + ':':<22}{self.served} requests, {self.failed} failed; "
+            f"{self.way + ':':<22}{counted(self.served, 'request')}, {self.failed} failed; "
             f"{self.cpu:.2f} ms of the director's time each; median {self.median:.1f} ms"
         )
 

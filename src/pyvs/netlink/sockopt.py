@@ -28,6 +28,7 @@ from pyvs.core.control.specs import (
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import VERSION, Family, Proto, SyncState
 from pyvs.core.stats.counters import Rates, Totals
+from pyvs.core.wording import counted
 from pyvs.netlink.server import Verbs
 
 _STRETCH: Final = 50
@@ -135,7 +136,8 @@ def set_option(control: Verbs, option: int, data: bytes, *, admin: bool, now: fl
         raise ControlError(Errno.EINVAL, f"there is no option {option} to set")
     if len(data) != LENGTHS_SET[option]:
         raise ControlError(
-            Errno.EINVAL, f"option {option} was given {len(data)} bytes: it needs {LENGTHS_SET[option]}"
+            Errno.EINVAL,
+            f"option {option} was given {counted(len(data), 'byte')}: it needs {LENGTHS_SET[option]}",
         )
     yield from SET[option](control, data, now) or ()
 
@@ -292,7 +294,9 @@ def _get_dests(control: Verbs, data: bytes, room: int) -> Iterator[bytes]:
 
 def _check_room(needed: int, room: int) -> None:
     if needed != room:
-        raise ControlError(Errno.EINVAL, f"so many entries need room for {needed} bytes, not {room}")
+        raise ControlError(
+            Errno.EINVAL, f"so many entries need room for {counted(needed, 'byte')}, not {room}"
+        )
 
 
 def _get_timeouts(control: Verbs, data: bytes, room: int) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pyvs.core.flags import Hook
 from pyvs.core.packet.packet import Packet
 from pyvs.core.verdict import Action, Verdict
+from pyvs.core.wording import counted
 from pyvs.datapath.describe import describe_frame, describe_packet
 from pyvs.datapath.device import Frame
 from pyvs.replay.player import Player
@@ -55,7 +56,7 @@ def walk_frame(player: Player, frame: Frame) -> Walk:
     packet, hook, found = prepared
     walk.mark = packet.mark
     if found.missing:
-        step = f"the capture cut off {found.missing} bytes; they are taken as zeros"
+        step = f"the capture cut off {counted(found.missing, 'byte')}, taken as zeros"
         walk.steps.append(Step("capture", step))
     if hook is Hook.FORWARD:
         walk.steps.append(

@@ -84,12 +84,12 @@ def test_the_status_is_1_when_a_request_failed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(course, "run", lambda *_: Outcome([bad]))
     console, file = text_of(terminal=False)
     assert demo.show(Settings(), console=console) == 1
-    assert "1 failures (1 no answer in time); server1 3 (100.0 %)" in file.getvalue()
+    assert "1 failure (1 no answer in time); server1 3 (100.0 %)" in file.getvalue()
 
 
 def test_connections_that_the_director_does_not_know_are_told() -> None:
     line = demo.result_line(Result(ROUND, 4, Tally(Counter(server1=4)), 1))
-    assert line.endswith("; the director knows of 1 connections only")
+    assert line.endswith("; the director knows of 1 connection only")
 
 
 def test_nobody_served_is_said() -> None:

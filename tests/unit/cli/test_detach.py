@@ -77,15 +77,21 @@ def test_filters_of_clsact_go_too(lock: Lock, home: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(links, "call", lambda name, *_: asked.append(name))
     left(home, "layout-1-11111111")
     (home / "layout-1-11111111" / "links" / "4-clsact").mkdir()
-    assert run().stdout == "the fast path is off 1 devices\n"
+    assert run().stdout == "the fast path is off 1 device\n"
     assert asked == ["bpf_tc_detach"]
     assert not home.exists()
 
 
 def test_maps_without_links_go(lock: Lock, home: Path) -> None:
     left(home, "layout-1-11111111")
-    assert run().exit_code == 0
+    (home / "layout-1-11111111" / "dests").touch()
+    result = run()
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "no device had the fast path; 2 maps that a director left taken away\n",
+    )
     assert not home.exists()
+    assert run().stdout == "there is no fast path here\n"
 
 
 def test_a_director_that_runs_keeps_its_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,14 +126,14 @@ def test_trace_tells_each_frame(capture: Path) -> None:
 
 def test_rows_are_limited(capture: Path) -> None:
     output = run(capture, "--rows", "1").output
-    assert "... and 1 more connections (--rows 0 lists all)" in output
+    assert "... and 1 more connection (--rows 0 lists all)" in output
     assert "... and" not in run(capture, "--rows", "0").output
 
 
 def test_packets_of_other_servers_are_told(capture: Path) -> None:
     with PcapWriter(capture) as writer:
         writer.transmit(Frame(bytes(server("SA", 49999))))
-    assert "1 packets of servers belong to no connection here" in run(capture).output
+    assert "1 packet of servers without a connection here" in run(capture).output
 
 
 def test_a_damaged_capture_is_played_up_to_there(capture: Path) -> None:

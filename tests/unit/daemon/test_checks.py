@@ -9,7 +9,9 @@ import pytest
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.environment import Route
-from pyvs.core.flags import Family, Forward
+from pyvs.core.flags import Family, Forward, Proto
+from pyvs.core.masquerade.portfw import Command, Rule
+from pyvs.core.masquerade.requests import ForwardingRequest, NetworkRequest
 from pyvs.daemon.checks import firewall_hints, hints
 from pyvs.datapath.chains.iptables import Iptables, read_saved
 from pyvs.datapath.rtnetlink import Link
@@ -142,3 +144,70 @@ def test_a_firewall_that_drops_what_it_does_not_know(host: Host, monkeypatch: py
     target.control.sysctl_write("conntrack", "1", 0.0)
     assert list(firewall_hints(target.ns)) == []
     assert list(firewall_hints(engine(host, Forward.DROUTE).ns)) == []
+
+
+DROPS = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:MINE - [0:0]\n{}COMMIT\n"
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("", True),
+        ("-A FORWARD -j ACCEPT\n", False),
+        ("-A FORWARD -s 10.0.0.0/24 -j ACCEPT\n", False),
+        ("-A FORWARD -s 10.0.0.1/32 -i eth1 -p tcp -j ACCEPT\n", False),
+        ("-A FORWARD -s 10.0.1.0/24 -j ACCEPT\n", True),
+        ("-A FORWARD ! -s 10.0.0.0/24 -j ACCEPT\n", True),
+        ("-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n", True),
+        ("-A FORWARD -j REJECT --reject-with icmp-port-unreachable\n", True),
+        ("-A FORWARD -j MINE\n", False),
+        ("-A INPUT -j ACCEPT\n", True),
+    ],
+)
+def test_a_chain_that_drops_what_has_to_be_forwarded(
+    host: Host, monkeypatch: pytest.MonkeyPatch, rules: str, told: bool
+) -> None:
+    class Tool:
+        name = "iptables"
+
+        def save(self) -> object:
+            return read_saved(DROPS.format(rules))
+
+    monkeypatch.setattr(Iptables, "all", lambda family: [Tool()])
+    hints_found = list(firewall_hints(engine(host).ns))
+    line = (
+        "the chain FORWARD of iptables drops what no rule accepts, and so replies of NAT servers: "
+        "iptables -I FORWARD -s 10.0.0.1/32 -j ACCEPT"
+    )
+    assert hints_found == ([line] if told else [])
+    assert list(firewall_hints(engine(host, Forward.DROUTE).ns)) == []
+
+
+def test_masquerading_and_forwarded_ports_must_be_forwarded_too(
+    host: Host, proc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tool:
+        name = "iptables"
+
+        def save(self) -> object:
+            return read_saved(DROPS.format("-A FORWARD -s 10.9.0.0/16 -j ACCEPT\n"))
+
+    monkeypatch.setattr(Iptables, "all", lambda family: [Tool()])
+    (proc / "ipv4/ip_forward").write_text("0\n")
+    target = Engine(host)
+    assert found(target, host, proc) == []
+    rule = Rule(Proto.TCP, VIP, 80, RIP, 80)
+    target.control.masquerade(ForwardingRequest(Command.ADD, rule), 0.0)
+    (hint,) = found(target, host, proc)
+    assert hint == (
+        "net.ipv4.ip_forward is 0, so answers of forwarded ports are not forwarded to the clients: "
+        "sysctl -w net.ipv4.ip_forward=1"
+    )
+    (hint,) = firewall_hints(target.ns)
+    assert hint.endswith("and so answers of forwarded ports: iptables -I FORWARD -s 10.0.0.1/32 -j ACCEPT")
+    target.control.masquerade(ForwardingRequest(Command.FLUSH), 0.0)
+    target.control.masquerade(NetworkRequest(True, bytes((10, 9, 1, 0)), 24), 0.0)
+    assert list(firewall_hints(target.ns)) == []
+    target.control.masquerade(NetworkRequest(True, bytes((10, 8, 1, 0)), 24), 0.0)
+    (hint,) = firewall_hints(target.ns)
+    assert hint.endswith("packets of masqueraded networks: iptables -I FORWARD -s 10.8.1.0/24 -j ACCEPT")

@@ -28,7 +28,7 @@ def test_the_walk_of_a_frame() -> None:
 def test_what_the_capture_cut_off_is_told() -> None:
     data = LINK + bytes(HELLO / (b"x" * 100))
     walk = walk_frame(session().player, Frame(data[:60], length=len(data)))
-    assert walk.steps[0].sentence == "the capture cut off 94 bytes; they are taken as zeros"
+    assert walk.steps[0].sentence == "the capture cut off 94 bytes, taken as zeros"
 
 
 def test_a_frame_that_is_skipped() -> None:

@@ -17,6 +17,7 @@ from pyvs.core.services.destination import Destination
 from pyvs.core.services.service import Service
 from pyvs.core.stats import estimator
 from pyvs.core.sysctl.table import INT_MAX
+from pyvs.core.wording import counted
 
 ADDRESS_LENGTH: Final = {Family.INET: 4, Family.INET6: 16}
 
@@ -160,7 +161,7 @@ def _family(service: Service, key: DestKey) -> Family:
     if len(key.addr) != ADDRESS_LENGTH[af]:
         raise ControlError(
             Errno.EINVAL,
-            f"the destination's address {key.addr.hex()} has {len(key.addr)} bytes: "
+            f"the destination's address {key.addr.hex()} has {counted(len(key.addr), 'byte')}: "
             f"an address of its family has {ADDRESS_LENGTH[af]}",
         )
     return af

@@ -15,6 +15,7 @@ from pyvs.core.persistence.engine import PersistenceEngine
 from pyvs.core.schedulers.scheduler import Scheduler
 from pyvs.core.services.service import Service, ServiceName
 from pyvs.core.stats import estimator
+from pyvs.core.wording import counted
 
 NO_SCHEDULER: Final = "none"
 ADDRESS_LENGTH: Final = {Family.INET: 4, Family.INET6: 16}
@@ -34,7 +35,7 @@ def check_key(key: ServiceKey) -> None:
     if len(key.addr) != ADDRESS_LENGTH[key.af]:
         raise ControlError(
             Errno.EINVAL,
-            f"the service's address {key.addr.hex()} has {len(key.addr)} bytes: "
+            f"the service's address {key.addr.hex()} has {counted(len(key.addr), 'byte')}: "
             f"an address of its family has {ADDRESS_LENGTH[key.af]}",
         )
 

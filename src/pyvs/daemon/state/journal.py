@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pyvs.core.errors import ControlError, Errno, PyvsError
+from pyvs.core.wording import counted
 from pyvs.daemon.state import room
 from pyvs.daemon.state.aside import put_aside
 from pyvs.daemon.state.kept import Row
@@ -85,7 +86,7 @@ class Journal:
             for sentence in found.damage[:TOLD]:
                 self._tell(sentence)
             if len(found.damage) > TOLD:
-                self._tell(f"{self.path}: {len(found.damage)} lines in all could not be read")
+                self._tell(f"{self.path}: {counted(len(found.damage), 'line')} in all could not be read")
             place = put_aside(self.path)
             self._tell(
                 f"{self.path}: what could be read holds; the damaged file is kept as {place}: look whether all "
@@ -93,10 +94,12 @@ class Journal:
             )
             self._size = self._room = found.whole = 0
         elif found.torn:
-            self._tell(f"{self.path}: the last {found.torn} bytes were not written whole, and are left out")
+            self._tell(
+                f"{self.path}: the end, {counted(found.torn, 'byte')}, was not written whole, and is left out"
+            )
         if found.unfinished:
             self._tell(
-                f"{self.path}: {found.unfinished} changes of a step that was not written whole are left out"
+                f"{self.path}: a step of {counted(found.unfinished, 'change')} was not written whole, and is left out"
             )
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pyvs.core.control.verbs import Control
 from pyvs.core.engine import Engine
+from pyvs.core.wording import counted
 from pyvs.daemon.state import connections
 from pyvs.daemon.state.control import KeptControl
 from pyvs.daemon.state.folder import Lock
@@ -80,18 +81,18 @@ class State:
         read = kept.settings.get("rules", ["rules", ""])[1]
         count = restore(kept, control, now, self._wall(), self._log.warning) if had_any else 0
         control.keep, control.keep_many = self._journal.append, self._journal.append_all
-        control.ready = self._journal.ready
+        control.ready, control.forget = self._journal.ready, kept.forget
         if had_any:
-            self._log.info(f"{count} kept rules from {self.folder}")
+            self._log.info(f"{counted(count, 'kept rule')} from {self.folder}")
         if rules is not None and rules.digest != read:
             if had_any:
-                self._log.info(f"the rule file has changed: {rules.bring(control, now)} changes")
+                self._log.info(f"the rule file has changed: {counted(rules.bring(control, now), 'change')}")
             else:
                 rules.apply(control, now)
             self._journal.append(["rules", rules.digest])
         taken = connections.load(engine.ns, self._connections, self._wall(), self._log.warning)
         if taken:
-            self._log.info(f"{taken} connections go on")
+            self._log.info(counted(taken, "connection goes on", "connections go on"))
 
     @property
     def _connections(self) -> Path:
@@ -115,7 +116,7 @@ class State:
             self._log.warning(f"{self._connections}: connections are lost: {error.strerror}")
         else:
             if count:
-                self._log.info(f"{count} connections are kept in {self.folder}")
+                self._log.info(f"{counted(count, 'connection is', 'connections are')} kept in {self.folder}")
 
     def close(self) -> None:
         """Write through to the disk, and let others use the folder."""

@@ -53,6 +53,8 @@ class Saved:
     """Rules of other chains that lead to ours, by table, as `-A CHAIN ...`."""
     rules: list[str] = field(default_factory=list)
     """All rules of all tables that are not ours: `TABLE -A CHAIN ...`."""
+    policies: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What becomes of packets that no rule judges, by table and chain of the kernel's: ACCEPT or DROP."""
 
     def __bool__(self) -> bool:
         return bool(self.chains or self.jumps)
@@ -79,6 +81,10 @@ def read_saved(text: str) -> Saved:
             table = line[1:].strip()
         elif line.startswith(f":{PREFIX}"):
             saved.chains.setdefault(table, []).append(line[1:].split()[0])
+        elif line.startswith(":"):
+            chain, policy = line[1:].split()[:2]
+            if policy != "-":
+                saved.policies[table, chain] = policy
         elif line.startswith("-A ") and not line.startswith(f"-A {PREFIX}"):
             if f"-j {PREFIX}" in line or f"-g {PREFIX}" in line:
                 saved.jumps.setdefault(table, []).append(line)

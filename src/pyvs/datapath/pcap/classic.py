@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import BinaryIO, Final
 
+from pyvs.core.wording import counted
 from pyvs.datapath.device import NANOSECONDS, Frame
 from pyvs.datapath.pcap.capture import LONGEST, Damaged, Interface
 
@@ -29,7 +30,7 @@ def read(file: BinaryIO, magic: bytes, interfaces: list[Interface]) -> Iterator[
     header = Struct(order + _HEADER)
     raw = file.read(header.size)
     if len(raw) < header.size:
-        raise Damaged(4, f"the file header ends after {4 + len(raw)} of {4 + header.size} bytes")
+        raise Damaged(4, f"the file header ends after {4 + len(raw)} of {counted(4 + header.size, 'byte')}")
     major, minor, _zone, _sigfigs, snaplen, network = header.unpack(raw)
     if major != 2:
         raise Damaged(4, f"version {major}.{minor} is not known, expected 2.4")
@@ -44,17 +45,21 @@ def read(file: BinaryIO, magic: bytes, interfaces: list[Interface]) -> Iterator[
         if len(raw) < size:
             if raw:
                 raise Damaged(
-                    offset, f"the header of packet {number + 1} ends after {len(raw)} of {size} bytes"
+                    offset,
+                    f"the header of packet {number + 1} ends after {len(raw)} of {counted(size, 'byte')}",
                 )
             return
         seconds, fraction, captured, length = unpack(raw)
         if captured > LONGEST:
             raise Damaged(
-                offset, f"packet {number + 1} claims {captured} bytes, more than the {LONGEST} allowed"
+                offset,
+                f"packet {number + 1} claims {counted(captured, 'byte')}, more than the {LONGEST} allowed",
             )
         data = take(captured)
         if len(data) < captured:
-            raise Damaged(offset, f"packet {number + 1} ends after {len(data)} of {captured} bytes")
+            raise Damaged(
+                offset, f"packet {number + 1} ends after {len(data)} of {counted(captured, 'byte')}"
+            )
         number += 1
         offset += size + captured
         time_ns = seconds * NANOSECONDS + fraction * scale

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import BinaryIO, Final, Literal
 
+from pyvs.core.wording import counted
 from pyvs.datapath.device import NANOSECONDS, Frame, Way
 from pyvs.datapath.pcap import blocks
 from pyvs.datapath.pcap.capture import LONGEST, Damaged, Interface
@@ -56,13 +57,13 @@ class NgReader:
             return self._section_header()
         raw = kind + self._file.read(4)
         if len(raw) < 8:
-            raise Damaged(self._offset, f"a block ends after {len(raw)} bytes")
+            raise Damaged(self._offset, f"a block ends after {counted(len(raw), 'byte')}")
         return int.from_bytes(kind, self._order), self._rest(int.from_bytes(raw[4:], self._order), b"")
 
     def _section_header(self) -> tuple[int, bytes]:
         raw = self._file.read(8)
         if len(raw) < 8:
-            raise Damaged(self._offset, f"the section header ends after {4 + len(raw)} bytes")
+            raise Damaged(self._offset, f"the section header ends after {counted(4 + len(raw), 'byte')}")
         if int.from_bytes(raw[4:], "little") == blocks.BYTE_ORDER:
             self._order = "little"
         elif int.from_bytes(raw[4:], "big") == blocks.BYTE_ORDER:
@@ -73,7 +74,9 @@ class NgReader:
         self._section = []
         body = self._rest(int.from_bytes(raw[:4], self._order), raw[4:])
         if len(body) < 16:
-            raise Damaged(self._offset, f"the section header is {len(body) + 12} bytes long, shorter than 28")
+            raise Damaged(
+                self._offset, f"the section header is {counted(len(body) + 12, 'byte')} long, shorter than 28"
+            )
         major = int.from_bytes(body[4:6], self._order)
         if major != 1:
             raise Damaged(self._offset, f"version {major} of pcapng is not known, expected 1")
@@ -81,11 +84,11 @@ class NgReader:
 
     def _rest(self, length: int, begun: bytes) -> bytes:
         if length < 12 or length % 4 or length > _LONGEST_BLOCK:
-            raise Damaged(self._offset, f"a block of {length} bytes can't be")
+            raise Damaged(self._offset, f"a block of {counted(length, 'byte')} can't be")
         rest = length - 8 - len(begun)
         body = begun + self._file.read(rest)
         if len(body) < length - 8:
-            raise Damaged(self._offset, f"a block ends after {len(body) + 8} of {length} bytes")
+            raise Damaged(self._offset, f"a block ends after {len(body) + 8} of {counted(length, 'byte')}")
         if int.from_bytes(body[-4:], self._order) != length:
             raise Damaged(self._offset, f"the two lengths of a block differ ({length} at its beginning)")
         return body[:-4]
@@ -151,7 +154,7 @@ class NgReader:
         self, body: bytes, start: int, interface: Interface, stamp: int, captured: int, length: int
     ) -> Frame:
         if captured > LONGEST or start + captured > len(body):
-            message = f"packet {self._number + 1} claims {captured} bytes, its block has {len(body) - start}"
+            message = f"packet {self._number + 1} claims {counted(captured, 'byte')}, its block has {len(body) - start}"
             raise Damaged(self._offset, message)
         self._number += 1
         way = Way.UNKNOWN

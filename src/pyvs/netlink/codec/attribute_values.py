@@ -5,6 +5,7 @@ from struct import Struct
 from typing import Any, Final
 
 from pyvs.core.errors import Errno
+from pyvs.core.wording import counted
 from pyvs.netlink.attributes import Attribute, Kind, Table
 
 Values = dict[str, Any]
@@ -127,26 +128,34 @@ def read_one(table: Table, row: Attribute, data: bytes) -> Any:
     number = NUMBERS.get(row.kind)
     if number is not None:
         if len(data) < number.size:
-            raise _refuse(Errno.ERANGE, table, row, f"has {len(data)} bytes, {number.size} are needed")
+            raise _refuse(
+                Errno.ERANGE, table, row, f"has {counted(len(data), 'byte')}, {number.size} are needed"
+            )
         return number.unpack_from(data)[0]
     if row.kind is Kind.STRING:
         text, end, _ = data[: row.size + 1 if row.size else None].partition(b"\0")
         if not end:
             if not data:
                 raise _refuse(Errno.EINVAL, table, row, "is empty")
-            raise _refuse(Errno.EINVAL, table, row, f"has no end within {row.size} bytes")
+            raise _refuse(Errno.EINVAL, table, row, f"has no end within {counted(row.size, 'byte')}")
         if row.size and len(data) - (data[-1] == 0) > row.size:
-            raise _refuse(Errno.ERANGE, table, row, f"is longer than {row.size} bytes")
+            raise _refuse(Errno.ERANGE, table, row, f"is longer than {counted(row.size, 'byte')}")
         return text.decode("utf-8", "surrogateescape")
     if row.kind is Kind.BINARY:
         if row.size and len(data) > row.size:
-            raise _refuse(Errno.ERANGE, table, row, f"has {len(data)} bytes, at most {row.size} are allowed")
+            raise _refuse(
+                Errno.ERANGE, table, row, f"has {counted(len(data), 'byte')}, at most {row.size} are allowed"
+            )
     elif row.kind is Kind.ADDRESS6:
         if len(data) < _ADDRESS6:
-            raise _refuse(Errno.ERANGE, table, row, f"has {len(data)} bytes, {_ADDRESS6} are needed")
+            raise _refuse(
+                Errno.ERANGE, table, row, f"has {counted(len(data), 'byte')}, {_ADDRESS6} are needed"
+            )
         return data[:_ADDRESS6]
     elif 0 < len(data) < ATTRIBUTE.size:
-        raise _refuse(Errno.ERANGE, table, row, f"is a nest of {len(data)} bytes, which holds no attribute")
+        raise _refuse(
+            Errno.ERANGE, table, row, f"is a nest of {counted(len(data), 'byte')}, which holds no attribute"
+        )
     return data
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, TextIO
 
 from pyvs.core.errors import PyvsError
+from pyvs.core.wording import counted
 from pyvs.fastpath.partner import Partner
 from pyvs.fastpath.tables import Miss
 from pyvs.play.director import Director, Ipvsadm
@@ -125,7 +126,8 @@ class FastDirector(Director):
         names = [name for name in self.stage.network.indices if self.host.interfaces[name].mac == frame[6:12]]
         if len(names) != 1:
             raise Fault(
-                f"{len(names)} devices have the address {frame[6:12].hex(':')} that the program sends from"
+                f"{counted(len(names), 'device has', 'devices have')} the address {frame[6:12].hex(':')} "
+                "that the program sends from"
             )
         return names[0]
 

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+from pyvs.core.wording import counted
+
 UNTRIED: Final = "no frame that a test run takes: up"
 
 
@@ -35,7 +37,7 @@ class Tally:
         """A line for each fact, for people."""
         packets = self.packets
         share = 100 * self.served / packets if packets else 0.0
-        lines = [f"{self.served} of {packets} packets served by the programs ({share:.0f} %)"]
+        lines = [f"{self.served} of {counted(packets, 'packet')} served by the programs ({share:.0f} %)"]
         for reasons in (self.up, self.dropped):
             lines += [f"  {count:>8}  {reason}" for reason, count in reasons.most_common()]
         return lines

@@ -96,5 +96,5 @@ def test_servers_that_rules_name_are_taken_over(folder: Path, maps: MemoryFast) 
     after = Case(folder, maps)
     after.service()
     after.fast.start()
-    assert "; 1 connections of the director before are taken over" in after.log
+    assert "; 1 connection of the director before is taken over" in after.log
     assert [conn.cport for conn in after.engine.ns.connections] == [40000]

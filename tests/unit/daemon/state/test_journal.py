@@ -106,7 +106,7 @@ def test_a_torn_end_is_left_out(cut: int) -> None:
 def test_blocks_that_never_reached_the_disk_are_a_torn_end(path: Path, told: list[str]) -> None:
     path.write_bytes(HEADER + line_of(SERVICE) + bytes(4096))
     assert list(opened(path, told).kept.rows()) == [SERVICE]
-    assert "the last 4096 bytes were not written whole" in told[0]
+    assert "the end, 4096 bytes, was not written whole" in told[0]
     assert path.read_bytes() == HEADER + line_of(SERVICE)
 
 
@@ -383,7 +383,7 @@ def test_a_step_that_a_crash_cut_off_is_told_and_left_out(path: Path, told: list
     path.write_bytes(data)
     again = opened(path, told)
     assert list(again.kept.rows()) == [SERVICE]
-    assert "50 changes of a step that was not written whole are left out" in told[0]
+    assert "a step of 50 changes was not written whole, and is left out" in told[0]
     list(again.append_all([server(n) for n in range(1, 61)]))
     again.close()
     assert len(list(read(path).kept.rows())) == 61
