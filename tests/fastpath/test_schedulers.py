@@ -20,7 +20,24 @@ from pyvs.testing.wire import tcp
 
 pytestmark = pytest.mark.root
 
-SCHEDULERS = ("rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf", "sh", "dh", "mh", "sh-port", "mh-port")
+SCHEDULERS = (
+    "rr",
+    "wrr",
+    "lc",
+    "wlc",
+    "sed",
+    "nq",
+    "fo",
+    "ovf",
+    "sh",
+    "dh",
+    "mh",
+    "sh-port",
+    "mh-port",
+    "sh-fallback",
+    "mh-fallback",
+    "mh-port-fallback",
+)
 PACKETS = st.tuples(
     st.just("packet"),
     st.integers(0, 5),  # client
@@ -64,8 +81,8 @@ def command(twins: Twins, verb: str, index: int, value: int) -> None:
 def test_order_of_servers(
     name: str, six: bool, sysctl: dict[str, str], network: Network, load: Callable[[Mode], FastPath]
 ) -> None:
-    scheduler, _, by_port = name.partition("-")
-    flags = SCHED_SH_PORT if by_port else 0
+    scheduler, *words = name.split("-")
+    flags = sum({"port": SCHED_SH_PORT, "fallback": SCHED_SH_FALLBACK}[word] for word in words)
     mode: Mode = "xdp" if six else "tc"
     course = Course(mode, six, scheduler=scheduler, flags=flags, weights=(3, 1, 2, 2), sysctl=sysctl)
 
@@ -88,9 +105,19 @@ def test_order_of_servers(
     agree()
 
 
-def test_fallback_is_left_to_the_engine(network: Network, load: Callable[[Mode], FastPath]) -> None:
-    course = Course(scheduler="sh", flags=SCHED_SH_FALLBACK, weights=(1,))
+@pytest.mark.parametrize("scheduler", ["sh", "mh"])
+def test_a_server_that_rests_has_others_take_its_clients(
+    scheduler: str, network: Network, load: Callable[[Mode], FastPath]
+) -> None:
+    course = Course(scheduler=scheduler, flags=SCHED_SH_FALLBACK, weights=(1, 1, 1))
     twins = Twins(course, network, load("tc"))
     command(twins, "weight", 0, 0)
-    packet = tcp(course.client(0), course.vip, 40000, 80, 0x02)
+    command(twins, "weight", 1, 0)
+    for client in range(16):
+        packet = tcp(course.client(client), course.vip, 40000, 80, 0x02)
+        assert twins.send(packet, inward=True, excuse=lambda _: False) is None
+    twins.compare()
+    assert {conn.daddr for conn in twins.fast.connections()} == {packed(course.servers[2])}
+    command(twins, "weight", 2, 0)
+    packet = tcp(course.client(16), course.vip, 40000, 80, 0x02)
     assert twins.send(packet, inward=True, excuse=lambda miss: miss is Miss.NO_SERVER) is Miss.NO_SERVER

@@ -15,9 +15,12 @@ from pyvs.fastpath import own
 from pyvs.fastpath.layout import LAYOUTS
 from pyvs.fastpath.tables import (
     CURSOR_MOST,
+    FALLBACK_MOST,
     LEAST_MOST,
     LIMITS,
     REDIRECTS,
+    SELECT_FALLBACK,
+    SELECT_KIND,
     SHORT_MOST,
     SYNC_V0,
     Flag,
@@ -57,6 +60,9 @@ _NUMBERS: Final = {
     "GUE_PORTS": EPHEMERAL[1] - EPHEMERAL[0] + 1,
     "LEAST_MOST": LEAST_MOST,
     "CURSOR_MOST": CURSOR_MOST,
+    "FALLBACK_MOST": FALLBACK_MOST,
+    "SELECT_KIND": SELECT_KIND,
+    "SELECT_FALLBACK": SELECT_FALLBACK,
     "SHORT_MOST": SHORT_MOST,
     "SCHED_PORT": int(SCHED_SH_PORT),
 }

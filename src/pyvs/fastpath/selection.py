@@ -45,7 +45,7 @@ class Selection:
     standings: list[tuple[int, ...]] = field(default_factory=list)
     """For a cursor: where the scheduler stands after each slot's pick."""
     fallback: bool = False
-    """Another is sought when the hash's server can't take it: the engine does that."""
+    """Others are tried when the hash's server can't take it."""
 
     def carry_back(self, scheduler: Scheduler, cursor: int) -> None:
         """Let the scheduler stand where the cursor in the maps stands."""

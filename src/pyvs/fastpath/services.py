@@ -10,7 +10,7 @@ from pyvs.core.flags import Family
 from pyvs.fastpath.layout import SERVICE, SERVICE_KEY
 from pyvs.fastpath.maps import ArrayMap, BpfMap
 from pyvs.fastpath.selection import Selection
-from pyvs.fastpath.tables import LIMITS, Selector
+from pyvs.fastpath.tables import LIMITS, SELECT_FALLBACK, Selector
 
 
 class SlotsFull(Exception):
@@ -54,7 +54,7 @@ class Services:
             for at, number in enumerate(selection.slots)
         )
         value = SERVICE.pack(
-            selector=selection.selector,
+            selector=selection.selector | (SELECT_FALLBACK if selection.fallback else 0),
             base=base,
             size=len(selection.slots),
             cursor=cursor,

@@ -59,6 +59,12 @@ class Selector(IntEnum):
     OVF = 12
 
 
+SELECT_KIND: Final = 0xFF
+"""Where a service's selector has its kind."""
+SELECT_FALLBACK: Final = 0x100
+"""Flag above it: others are tried when the hash's server can't take the connection."""
+
+
 class Miss(Enum):
     """Why a packet was not served: a sentence, and where it went."""
 
@@ -118,6 +124,9 @@ LEAST_MOST: Final = 1024
 
 CURSOR_MOST: Final = 64
 """Overloaded servers in a row that a cursor passes over before the packet goes up."""
+
+FALLBACK_MOST: Final = 256
+"""So many others are tried, all slots of sh; then the packet goes up."""
 
 SHORT_MOST: Final = 64
 """Servers that are looked at before Linux 5.17; a packet that needs more goes up."""

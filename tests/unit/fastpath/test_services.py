@@ -5,7 +5,7 @@ import pytest
 from pyvs.fastpath.fast import FastPath
 from pyvs.fastpath.selection import Selection
 from pyvs.fastpath.services import SlotsFull
-from pyvs.fastpath.tables import LIMITS, Selector
+from pyvs.fastpath.tables import LIMITS, SELECT_FALLBACK, SELECT_KIND, Selector
 
 pytestmark = pytest.mark.root
 FOUR, SIX = ip_address("192.0.2.1").packed, ip_address("2001:db8::1").packed
@@ -30,6 +30,14 @@ def test_services_and_their_slots(fast: FastPath) -> None:
     assert not services.remove(6, FOUR, 80)
     assert services.cursor(6, FOUR, 80) == 0
     services.remove(17, SIX, 53)
+
+
+def test_a_fallback_stands_beside_the_kind(fast: FastPath) -> None:
+    fast.services.set(6, FOUR, 80, Selection(Selector.SOURCE, [1] * 256, fallback=True))
+    (row,) = dict(fast.services).values()
+    assert row["selector"] & SELECT_KIND == Selector.SOURCE
+    assert row["selector"] & SELECT_FALLBACK
+    fast.services.remove(6, FOUR, 80)
 
 
 def test_more_slots_than_there_are(fast: FastPath) -> None:

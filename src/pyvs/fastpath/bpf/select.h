@@ -103,23 +103,50 @@ static __always_inline __u32 hsiphash(__u32 value) {
     return v0 ^ v1 ^ v2 ^ v3;
 }
 
+struct again {
+    __u32 base, client, home, maglev, found;
+};
+
+// Where sh and mh look when the first server can't take it. Kernel: ip_vs_sh_get_fallback, ip_vs_mh_get_fallback.
+APART long retry(__u32 offset, CONTEXT(again) *context) {
+    struct again *a = context;
+    if (!a)
+        return 1;
+    __u32 at = a->maglev ? hsiphash(a->client + (offset + a->home) % MH_SLOTS) % MH_SLOTS
+                         : (2 * a->home + offset) % (1 << SH_BITS);
+    __u32 place = a->base + at;
+    __u32 *number = bpf_map_lookup_elem(&slots, &place);
+    struct dest *dest = number ? dest_at(*number) : 0;
+    if (!dest || !able(dest))
+        return 0;
+    a->found = *number;
+    return 1;
+}
+
+STEPS(retry, again)
+
 static __always_inline __u32 by_hash(struct service *service, const void *src, const void *dst, __be16 sport,
                                      bool six) {
-    __u32 kind = service->selector, at;
+    __u32 kind = service->selector & SELECT_KIND, at, client = 0;
+    bool maglev = kind == SELECT_MAGLEV || kind == SELECT_MAGLEV_PORT;
     if (!service->size)
         return NOBODY;
     if (kind == SELECT_DESTINATION) {
         at = hash_32(folded(dst, six), DH_BITS);
     } else {
-        __u32 client = folded(src, six);
+        client = folded(src, six);
         if (kind == SELECT_SOURCE_PORT || kind == SELECT_MAGLEV_PORT)
             client += bpf_ntohs(sport);
-        at = kind == SELECT_MAGLEV || kind == SELECT_MAGLEV_PORT ? hsiphash(client) % MH_SLOTS
-                                                                : hash_32(client, SH_BITS);
+        at = maglev ? hsiphash(client) % MH_SLOTS : hash_32(client, SH_BITS);
     }
     __u32 number = slot(service, at);
     struct dest *dest = dest_at(number);
-    return dest && able(dest) ? number : NOBODY;
+    if (dest && able(dest))
+        return number;
+    struct again a = {service->base, client, at, maglev, NOBODY};
+    if (service->selector & SELECT_FALLBACK)
+        retry_all(&a, FALLBACK_MOST);
+    return a.found;
 }
 
 // ---- least: lc, wlc, sed, nq, fo, ovf --------------------------------------
@@ -192,7 +219,7 @@ static __always_inline __u32 by_load(struct service *service) {
 
 static __always_inline __u32 choose(struct service *service, const void *src, const void *dst, __be16 sport, bool six,
                                     __u32 *cursor) {
-    __u32 kind = service->selector;
+    __u32 kind = service->selector & SELECT_KIND;
     if (kind == SELECT_CURSOR)
         return by_cursor(service, cursor);
     if (kind >= SELECT_LC)
