@@ -70,16 +70,20 @@ struct descriptor *descriptor_of(int fd)
 	return &table[fd];
 }
 
-void descriptor_is(int fd, enum role role, uint32_t portid, const char *name)
+static void note(int fd, enum role role, uint32_t portid, const char *name, uint64_t inode)
 {
-	if (fd < 0 || fd >= MOST)
-		return;
-	table[fd].inode = inode_of(fd);
+	table[fd].inode = inode;
 	table[fd].portid = portid;
 	table[fd].unanswered = 0;
 	table[fd].alone = forks;
 	snprintf(table[fd].name, sizeof table[fd].name, "%s", name);
 	table[fd].role = role;
+}
+
+void descriptor_is(int fd, enum role role, uint32_t portid, const char *name)
+{
+	if (fd >= 0 && fd < MOST)
+		note(fd, role, portid, name, inode_of(fd));
 }
 
 void descriptor_copy(int from, int to)
@@ -127,8 +131,8 @@ static void watch_again(int fd)
 }
 
 /*
- * Connections that a program has closed, with nothing left to read on them, are kept for its next socket: a program
- * such as ipvsadm opens one for every command.
+ * What a program has closed, with nothing left to read on it, is kept for its next socket: a program such as ipvsadm
+ * opens one for every command.
  */
 #define KEPT 4
 
@@ -136,52 +140,61 @@ static struct kept {
 	int fd;
 	pid_t owner; /* a child must not speak on its parent's */
 	uint64_t inode;
+	enum role role;
 } kept[KEPT];
 
-static int take_kept(void)
+/* Nothing to read, and the other end is still there. */
+static bool is_quiet(int fd)
+{
+	char one;
+
+	return syscall(SYS_recvfrom, fd, &one, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) < 0 && errno == EAGAIN;
+}
+
+static int take_kept(enum role role, uint64_t *inode)
 {
 	pid_t self = getpid();
 
 	for (int i = 0; i < KEPT; i++) {
 		int fd = kept[i].fd;
-		char one;
 
-		if (kept[i].owner != self)
+		if (kept[i].owner != self || kept[i].role != role)
 			continue;
 		kept[i].owner = 0;
-		if (inode_of(fd) != kept[i].inode)
+		*inode = inode_of(fd);
+		if (*inode != kept[i].inode)
 			continue; /* the program has closed what it did not open */
-		if (syscall(SYS_recvfrom, fd, &one, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) < 0 && errno == EAGAIN)
+		if (is_quiet(fd))
 			return fd;
 		syscall(SYS_close, fd);
 	}
 	return -1;
 }
 
-static void keep(int fd)
+static void keep(int fd, const struct descriptor *known)
 {
-	struct descriptor *known = descriptor_of(fd);
-	char one;
+	pid_t self = getpid();
 
-	if (!known || known->role != ROLE_DIRECTOR || known->unanswered || known->alone != forks)
+	if (known->role != ROLE_DIRECTOR && known->role != ROLE_FAMILY)
 		return;
-	if (syscall(SYS_recvfrom, fd, &one, 1, MSG_PEEK | MSG_DONTWAIT, NULL, NULL) >= 0 || errno != EAGAIN)
+	if (known->unanswered || known->alone != forks || !is_quiet(fd))
 		return;
 	for (int i = 0; i < KEPT; i++) {
-		if (kept[i].owner == getpid())
+		if (kept[i].owner == self)
 			continue;
 		kept[i].fd = syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 100);
 		if (kept[i].fd < 0)
 			return;
 		syscall(SYS_fcntl, kept[i].fd, F_SETFL, 0);
 		kept[i].inode = known->inode;
-		kept[i].owner = getpid();
+		kept[i].role = known->role;
+		kept[i].owner = self;
 		return;
 	}
 }
 
 /* Put another file in the place of a socket, with the settings that its program gave it. */
-static void replace(int fd, int new, enum role role)
+static void replace(int fd, int new, enum role role, uint64_t inode)
 {
 	struct descriptor *known = &table[fd];
 	struct timeval wait = {0};
@@ -202,24 +215,34 @@ static void replace(int fd, int new, enum role role)
 		answer[0] = KIND_ECHO;
 		syscall(SYS_sendto, new, answer, got + 1, MSG_NOSIGNAL, NULL, 0);
 	}
+	keep(fd, known);
 	flags = syscall(SYS_fcntl, fd, F_GETFD, 0);
 	syscall(SYS_dup3, new, fd, flags > 0 && flags & FD_CLOEXEC ? O_CLOEXEC : 0);
 	syscall(SYS_close, new);
-	descriptor_is(fd, role, portid, "");
+	note(fd, role, portid, "", inode);
 	watch_again(fd);
 }
 
-/* The same if the descriptor still is what it was; `new` is given up in any case. */
-static bool replace_known(int fd, int new, enum role role)
+/* The same by one that was kept, or by a new one, if the descriptor still is what it was. */
+static bool replace_known(int fd, enum role role, int (*make)(void))
 {
+	uint64_t inode = 0;
 	bool there;
+	int new;
 
-	if (new < 0)
-		return false;
+	hold();
+	new = take_kept(role, &inode);
+	release();
+	if (new < 0) {
+		new = make();
+		if (new < 0)
+			return false;
+		inode = inode_of(new);
+	}
 	hold();
 	there = descriptor_of(fd);
 	if (there)
-		replace(fd, new, role);
+		replace(fd, new, role, inode);
 	release();
 	if (!there)
 		syscall(SYS_close, new);
@@ -232,29 +255,29 @@ static bool replace_known(int fd, int new, enum role role)
  */
 bool descriptor_to_director(int fd)
 {
-	int new;
-
-	hold();
-	new = take_kept();
-	release();
-	return replace_known(fd, new >= 0 ? new : director_connect(), ROLE_DIRECTOR);
+	return replace_known(fd, ROLE_DIRECTOR, director_connect);
 }
 
-/* Put a socket that leads to itself where a netlink socket is. */
-bool descriptor_to_family(int fd)
+static int socket_to_itself(void)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	socklen_t length = sizeof name;
 	int new = syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (new < 0)
-		return false;
+		return -1;
 	if (syscall(SYS_bind, new, &name, sizeof name.sun_family) < 0 ||
 	    syscall(SYS_getsockname, new, &name, &length) < 0 || syscall(SYS_connect, new, &name, length) < 0) {
 		syscall(SYS_close, new);
-		return false;
+		return -1;
 	}
-	return replace_known(fd, new, ROLE_FAMILY);
+	return new;
+}
+
+/* Put a socket that leads to itself where a netlink socket is. */
+bool descriptor_to_family(int fd)
+{
+	return replace_known(fd, ROLE_FAMILY, socket_to_itself);
 }
 
 static void note_watch(int epoll, int operation, int fd, const struct epoll_event *event)
@@ -305,8 +328,12 @@ static void forget_watches(int fd)
 int close(int fd)
 {
 	if (fd >= 0 && fd < MOST && table[fd].role != ROLE_NONE) {
+		struct descriptor *known;
+
 		hold();
-		keep(fd);
+		known = descriptor_of(fd);
+		if (known)
+			keep(fd, known);
 		forget_watches(fd);
 		descriptor_forget(fd);
 		release();

@@ -69,9 +69,8 @@ static int answer_here(int fd, struct descriptor *known, const void *data, size_
 }
 
 /* Send by the connection; if the director has hung up or was started anew, by a new one. */
-static ssize_t send_to_director(int fd, const void *data, size_t length, int flags)
+static ssize_t send_to_director(int fd, struct descriptor *known, const void *data, size_t length, int flags)
 {
-	struct descriptor *known = ours_at(fd);
 	int result = answer_here(fd, known, data, length);
 	ssize_t sent = -1;
 
@@ -108,10 +107,9 @@ static bool is_to_kernel(const void *name, socklen_t length)
 }
 
 /* Whether the director gets this datagram; the socket is its connection then. */
-static bool is_directors(int fd, const void *data, size_t length, const void *name, socklen_t name_length)
+static bool is_directors(int fd, const struct descriptor *known, const void *data, size_t length, const void *name,
+			 socklen_t name_length)
 {
-	struct descriptor *known = descriptor_of(fd);
-
 	if (!known || known->role == ROLE_SYSCTL)
 		return false;
 	if (known->role != ROLE_GENERIC)
@@ -125,15 +123,19 @@ static bool is_directors(int fd, const void *data, size_t length, const void *na
 
 ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *name, socklen_t name_length)
 {
-	if (is_directors(fd, data, length, name, name_length))
-		return send_to_director(fd, data, length, flags);
+	struct descriptor *known = descriptor_of(fd);
+
+	if (is_directors(fd, known, data, length, name, name_length))
+		return send_to_director(fd, known, data, length, flags);
 	return NEXT(sendto)(fd, data, length, flags, name, name_length);
 }
 
 ssize_t send(int fd, const void *data, size_t length, int flags)
 {
-	if (is_directors(fd, data, length, NULL, 0))
-		return send_to_director(fd, data, length, flags);
+	struct descriptor *known = descriptor_of(fd);
+
+	if (is_directors(fd, known, data, length, NULL, 0))
+		return send_to_director(fd, known, data, length, flags);
 	return NEXT(send)(fd, data, length, flags);
 }
 
@@ -175,9 +177,9 @@ static bool send_parts(int fd, const struct msghdr *message, int flags, ssize_t 
 	whole = in_one_piece(message->msg_iov, message->msg_iovlen, length);
 	if (!whole)
 		return false;
-	ours = is_directors(fd, whole, length, message->msg_name, message->msg_namelen);
+	ours = is_directors(fd, known, whole, length, message->msg_name, message->msg_namelen);
 	if (ours)
-		*sent = send_to_director(fd, whole, length, flags);
+		*sent = send_to_director(fd, known, whole, length, flags);
 	if (message->msg_iovlen != 1) {
 		int kept = errno;
 
@@ -218,8 +220,8 @@ ssize_t write(int fd, const void *data, size_t length)
 
 	if (known && known->role == ROLE_SYSCTL)
 		return sysctl_write(known->name, data, length);
-	if (known && is_directors(fd, data, length, NULL, 0))
-		return send_to_director(fd, data, length, 0);
+	if (known && is_directors(fd, known, data, length, NULL, 0))
+		return send_to_director(fd, known, data, length, 0);
 	return NEXT(write)(fd, data, length);
 }
 
@@ -271,20 +273,19 @@ static ssize_t not_the_end(ssize_t got, size_t room)
 }
 
 /* Count what is still to come. An end that is cut off is not counted, so the connection is not used again. */
-static void note_answer(int fd, const void *data, ssize_t got, size_t room, int flags)
+static void note_answer(struct descriptor *known, const void *data, ssize_t got, size_t room, int flags)
 {
-	struct descriptor *known = ours_at(fd);
-
-	if (known && known->unanswered && !(flags & MSG_PEEK) && got > 0)
+	if (known->unanswered && !(flags & MSG_PEEK) && got > 0)
 		known->unanswered -= ends_read(data, (size_t)got < room ? (size_t)got : room);
 }
 
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
+	struct descriptor *known = ours_at(fd);
 	struct msghdr without;
 	ssize_t got;
 
-	if (!ours_at(fd))
+	if (!known)
 		return NEXT(recvmsg)(fd, message, flags);
 	without = *message;
 	without.msg_name = NULL;
@@ -295,7 +296,7 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	message->msg_flags = without.msg_flags & ~MSG_EOR;
 	message->msg_controllen = without.msg_controllen;
 	if (message->msg_iovlen)
-		note_answer(fd, message->msg_iov[0].iov_base, got, message->msg_iov[0].iov_len, flags);
+		note_answer(known, message->msg_iov[0].iov_base, got, message->msg_iov[0].iov_len, flags);
 	say_kernel(message->msg_name, &message->msg_namelen);
 	return got;
 }
@@ -319,13 +320,14 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned int number, int flags, s
 
 ssize_t recvfrom(int fd, void *data, size_t room, int flags, struct sockaddr *name, socklen_t *length)
 {
+	struct descriptor *known = ours_at(fd);
 	ssize_t got;
 
-	if (!ours_at(fd))
+	if (!known)
 		return NEXT(recvfrom)(fd, data, room, flags, name, length);
 	got = not_the_end(NEXT(recvfrom)(fd, data, room, flags, NULL, NULL), room);
 	if (got >= 0) {
-		note_answer(fd, data, got, room, flags);
+		note_answer(known, data, got, room, flags);
 		say_kernel(name, length);
 	}
 	return got;
