@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.fastpath.network import Network
 from tests.fastpath.twin import Course, Twins, packed
@@ -88,6 +88,7 @@ def test_order_of_servers(
 
     @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(WALK)
+    @example([("packet", 0, 40000, 0x02), ("weight", 3, 0), ("packet", 0, 40000, 0x02)])
     def agree(walk: list[tuple[Any, ...]]) -> None:
         twins = Twins(course, network, load(mode))
         for what, *values in walk:

@@ -14,6 +14,7 @@ from typing import Any
 from tests.fastpath.network import MTU, Network
 
 from pyvs.core.command import Transmit
+from pyvs.core.connections.expiry import TICK
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.flags import ConnFlag, Family, Forward, Hook, Proto
@@ -79,7 +80,9 @@ class Twins:
         self.course = course
         self.network = network
         self.fast = fast
-        fast.jiffies = Jiffies(fast.jiffies.hz, FIRST, 0.0)
+        fast.jiffies = Jiffies(
+            fast.jiffies.hz, FIRST, -0.5 / fast.jiffies.hz
+        )  # half a jiffy late: no cut is near
         self.now = 1.0
         local = [packed(course.vip), packed("10.9.0.1"), packed("2001:db8:2::1")]
         self.engine = Engine(FixedEnvironment(local, {"pyvs0": MTU}))
@@ -197,7 +200,7 @@ class Twins:
                 known = self.connections()
                 verdict, *_ = self.walk(data, inward)
                 assert verdict.action is (Action.DROP if missed[0] is Miss.NO_SERVER else Action.ACCEPT)
-                assert self.connections() == known
+                assert {conn[:7] for conn in self.connections()} <= {conn[:7] for conn in known}
                 self.renew()
             return missed[0]
         verdict, sent, destination = self.walk(data, inward)
@@ -266,7 +269,8 @@ class Twins:
         )  # fmt: skip
 
     def compare(self) -> None:
-        """Connections, counts, counters."""
+        """Connections, counts, counters; what is to end at once in the engine does so at its next tick."""
+        self.tick(TICK)
         addresses = {number: dest.addr for dest, number in self.numbers.items()}
         ours = sorted(
             (
