@@ -32,6 +32,7 @@ _TURN: Final = 0.001
 """Seconds for which one client's answer is made and sent before others, packets among them, have their turn."""
 _JOIN: Final = 0.001
 _JOIN_BYTES: Final = 24_576
+_TRUNCATED: Final = int(socket.MSG_TRUNC)
 _NUMBER: Final = Struct("=I")
 _DATAGRAM: Final = bytes((Kind.DATAGRAM,))
 _ECHO: Final = bytes((Kind.ECHO,))
@@ -53,6 +54,8 @@ class _Client:
         self.portid = portid
         self.admin = admin
         self.answer: Iterator[bytes] = iter(())
+        self.answering = False
+        """The answer has not gone to its end."""
         self.frame: bytes | None = None
         """The next of the answer, if it could not be sent yet."""
         self.sysctl: str | None = None
@@ -71,6 +74,7 @@ class _Client:
             if self.frame is None:
                 self.frame = next(self.answer, None)
                 if self.frame is None:
+                    self.answering = False
                     return True
             if not self.frame:
                 self.frame = None
@@ -182,12 +186,14 @@ class ControlSocket:
         """Take the request, unless an answer is still on its way, and send what can be sent."""
         self._clients[descriptor] = self._clients.pop(descriptor)  # silent for the shortest time
         try:
-            if client.send(self.hold):
+            waiting = client.answering and not client.send(self.hold)
+            if not waiting:
                 client.put_off = self._server.control.busy
                 request = None if client.put_off else self._receive(client)
                 if request is not None:
                     client.answer = self._answer(client, request)
-            waiting = not client.send(self.hold)
+                    client.answering = True
+                    waiting = not client.send(self.hold)
             still = client.held or client.put_off
             events = 0 if still else select.EPOLLOUT if waiting else select.EPOLLIN
             if events != client.events:
@@ -208,7 +214,7 @@ class ControlSocket:
             return None
         if not data:
             raise ConnectionResetError
-        if flags & socket.MSG_TRUNC:
+        if flags & _TRUNCATED:
             return b""
         return data
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from pyvs.core.control import destinations, services
+from pyvs.core.control import services
 from pyvs.core.control.native_specs import DrainKey, DrainView
 from pyvs.core.control.specs import DaemonSpec, DestKey, DestSpec, ServiceKey, ServiceSpec, Timeouts
-from pyvs.core.flags import SyncState
+from pyvs.core.flags import FWD_MASK, SyncState
 from pyvs.core.masquerade.requests import Request
 from pyvs.core.namespace import Namespace
 from pyvs.core.policy.policy import Policy
@@ -104,21 +104,18 @@ class KeptControl(ToldControl):
         """Add a server. Raises ControlError."""
         self._ready()
         super().new_dest(key, spec, now)
-        self._note_dest(key, spec.key)
+        self._note_dest(key, spec)
 
     def set_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None:
         """Change a server. Raises ControlError."""
         self._ready()
         super().set_dest(key, spec, now)
-        self._note_dest(key, spec.key)
+        self._note_dest(key, spec)
 
-    def _note_dest(self, key: ServiceKey, dest: DestKey) -> None:
-        if not self._kept:
-            return
-        service = services.find(self.ns, key)
-        found = destinations.look_up(service, dest.af or service.af, dest)
-        if found is not None:
-            self._note(*server_row(key, destinations.rule(found)))
+    def _note_dest(self, key: ServiceKey, spec: DestSpec) -> None:
+        if self._kept:
+            kind, service, server, method, *rest = server_row(key, spec)
+            self._note(kind, service, server, method & FWD_MASK, *rest)
 
     def del_dest(self, key: ServiceKey, dest: DestKey, now: float) -> None:
         """Remove a server. Raises ControlError."""
