@@ -46,7 +46,8 @@ static __always_inline void turn(void *other, const void *key, const struct conn
     }
 }
 
-// Whether an entry is the other direction of a connection with this key: a newer one may have taken its place.
+// Whether a server's entry is the other direction of the connection with this client's key: a newer one may have taken
+// its place.
 static __always_inline bool belongs(const struct conn *other, const void *addr, const void *key, bool six) {
     if (six) {
         const struct key6 *k = key;
@@ -55,6 +56,17 @@ static __always_inline bool belongs(const struct conn *other, const void *addr, 
     }
     const struct key4 *k = key;
     return other->port == k->dport && *(const __be32 *)addr == k->daddr;
+}
+
+// The same of a client's entry and a server's key.
+static __always_inline bool belongs_to_reply(const struct conn *other, const void *addr, const void *key, bool six) {
+    if (six) {
+        const struct key6 *k = key;
+        const __u64 *a = addr, *b = (const void *)k->saddr;
+        return other->port == k->sport && a[0] == b[0] && a[1] == b[1];
+    }
+    const struct key4 *k = key;
+    return other->port == k->sport && *(const __be32 *)addr == k->saddr;
 }
 
 // Of both directions, the other's only if it is still this connection's.

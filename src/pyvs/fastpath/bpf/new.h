@@ -115,8 +115,6 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
 #endif
     if (from_nobody(key, six))
         return miss(MISS_LOOPBACK, UP);
-    if (to_drop())
-        return miss(MISS_DROP_PACKET, DROP);
     __u32 cursor = service->cursor, number;
     if (six) {
         const struct key6 *k = key;
@@ -143,6 +141,8 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
         return miss(MISS_NO_HOP, UP);
     if (f->longest > room(&dest->hop, dest, conn->status))
         return miss(MISS_TOO_BIG, UP);
+    if (to_drop())  // after all that may go up: the engine counts that itself
+        return miss(MISS_DROP_PACKET, DROP);
     __u32 state = f->protocol == IPPROTO_TCP ? next_state(conn->status, row) : 0;
     bool active = f->protocol == IPPROTO_TCP && TCP_ACTIVE >> state & 1;
     conn->status |= state | (active ? 0 : STATUS_INACTIVE);
