@@ -48,10 +48,14 @@ class ChainUpdates:
         gso_queue: int,
         own_mark: int,
         bypass: bool,
+        answered: Callable[[], str] = lambda: "",
         loop: Loop | None = None,
         settled: Callable[[], None] = lambda: None,
     ) -> None:
-        """`settled` is called when what was put in stands, or has taken too long; `loop` tells when."""
+        """`answered` tells how to match what the fast path has dealt with in OUTPUT.
+
+        `settled` is called when what was put in stands, or has taken too long; `loop` tells when.
+        """
         self._chains = chains
         self._ns = ns
         self._environment = environment
@@ -60,6 +64,7 @@ class ChainUpdates:
         self._queue, self._gso_queue = queue, gso_queue
         self._own_mark = own_mark
         self._bypass = bypass
+        self._answered = answered
         self._credit = float(BURST)
         self._changed_at = clock()
         self._loop = loop
@@ -84,6 +89,7 @@ class ChainUpdates:
             own_mark=self._own_mark,
             bypass=self._bypass,
             track=bool(self._ns.sysctl.conntrack),
+            answered=self._answered(),
         )
 
     def watches(self) -> list[Watch]:

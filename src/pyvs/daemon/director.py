@@ -31,7 +31,7 @@ from pyvs.daemon.loop import Loop, Signals, freeze
 from pyvs.daemon.state.control import KeptControl
 from pyvs.daemon.state.state import RuleFile, State, opened
 from pyvs.daemon.sync_sockets import SyncSockets
-from pyvs.datapath.chains.iptables import ChainError
+from pyvs.datapath.chains.iptables import ChainError, can_match
 from pyvs.datapath.chains.keeper import Chains
 from pyvs.datapath.nfqueue.queue import Queue
 from pyvs.datapath.rtnetlink import Rtnetlink
@@ -159,6 +159,7 @@ class Director:
         self.updates = ChainUpdates(
             self.chains, self.engine.ns, self.environment, self.log, clock,
             queue=options.queue, gso_queue=options.queue + 1, own_mark=options.own_mark, bypass=options.bypass,
+            answered=lambda: "" if self.fast is None else self.fast.answered,
             loop=self.loop, settled=self.door.resume,
         )  # fmt: skip
         self.door.hold = self.updates.settling
@@ -184,6 +185,8 @@ class Director:
         elif rules is not None:
             rules.apply(self.control, self.clock())
         self._started = True
+        if self.fast is not None:
+            self.fast.see_answers(can_match, self.options.own_mark, self.updates.changed)
         self.updates.start()
         if self.fast is not None:
             self.fast.start()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pyvs.core.wording import counted
 from pyvs.daemon.devices import ethernet_address
 from pyvs.fastpath import pins
+from pyvs.fastpath.answers import Answers
 from pyvs.fastpath.change import Changes
 from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath, Mode
@@ -72,6 +73,8 @@ class Fast(Partner):
         self._swept = 0.0
         """Seconds of work that the present sweep has taken."""
         self._refused: str | None = None
+        self._answers: Answers | None = None
+        self._answered_changed: Callable[[], None] = lambda: None
 
     @classmethod
     def open(
@@ -166,8 +169,39 @@ class Fast(Partner):
                     self._folder.parent.rmdir()
             except OSError as error:
                 self.log.error(f"the fast path is still in the kernel: {error}; `pyvs detach` takes it away")
+        if self._answers is not None:
+            self._answers.close()
         self._changes.close()
         self.fast.close()
+
+    # ---- servers on this host -------------------------------------------------
+
+    def see_answers(
+        self, can_match: Callable[[str], bool], own_mark: int, changed: Callable[[], None]
+    ) -> None:
+        """Serve servers on this host too, if iptables can ask a program about what they answer.
+
+        can_match: whether a match can be put in here. changed: called when `answered` is another.
+        """
+        if self.fast.mode != "tc":  # packets can't be marked before tc
+            return
+        try:
+            answers = Answers(self.fast.loaded, self._folder)
+        except (FastPathUnavailable, OSError) as reason:
+            self.log.info(f"servers on this host are served by the engine: {reason}")
+            return
+        if not can_match(answers.match):
+            answers.close()
+            self.log.info("servers on this host are served by the engine: iptables has no match bpf here")
+            return
+        self._answers = answers
+        self._answered_changed = changed
+        self.mirror.answers, self.mirror.own_mark = True, own_mark
+
+    @property
+    def answered(self) -> str:
+        """A match of iptables for what programs have dealt with in OUTPUT; empty while there is no need for it."""
+        return self._answers.match if self._answers is not None and self.mirror.some_here else ""
 
     # ---- what the director tells ----------------------------------------------
 
@@ -221,7 +255,10 @@ class Fast(Partner):
 
     def renew(self) -> list[Place]:
         """As any partner; the log is told when nothing can be offloaded any more, or can be again."""
+        before = self.answered
         back = super().renew()
+        if self.answered != before:
+            self._answered_changed()
         if self.mirror.refused != self._refused:
             self._refused = self.mirror.refused
             if self._refused is None:

@@ -34,6 +34,7 @@ PROGRAMS: Final = (
     "pyvs_end",
     "pyvs_repeat",
     "pyvs_change",
+    "pyvs_answer",
 )
 """Object files, each from `bpf/NAME.bpf.c`."""
 

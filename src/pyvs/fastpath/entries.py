@@ -44,6 +44,8 @@ class OffloadedConnection:
     inactive: bool = True
     controlled: bool = False
     """It belongs to a template."""
+    answered: bool = False
+    """Of one with one entry: the server's packets come by here too."""
     synced: bool = False
     """It came by synchronisation."""
     told: int = 0
@@ -107,7 +109,7 @@ def to_entries(conn: OffloadedConnection) -> list[Entry]:
         inward |= Status.SYNCED
     told = {"told": conn.told & 0xFFFFFFFF, "told_state": conn.told_state, "told_retries": conn.told_retries}
     if conn.single:
-        inward |= Status.SINGLE | Status.INPUT_ONLY
+        inward |= Status.SINGLE if conn.answered else Status.SINGLE | Status.INPUT_ONLY
         value = layout.pack(**shared, **told, packets=conn.packets, status=inward)
         return [(client_key(conn), value)]
     entries = []
@@ -160,6 +162,7 @@ def from_entry(
         state=status & STATE,
         inactive=bool(status & Status.INACTIVE),
         controlled=bool(status & Status.CONTROLLED),
+        answered=bool(status & Status.SINGLE and not status & Status.INPUT_ONLY),
         synced=bool(status & Status.SYNCED),
         **numbers,
     )

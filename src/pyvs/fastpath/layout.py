@@ -275,10 +275,12 @@ SETTINGS: Final = Layout(
     Field("sync_period", "u32"),
     Field("sync_refresh", "s32"),
     Field("sync_least", "u32"),
+    Field("own_mark", "u32"),
 )
 """What an administrator sets. now: jiffies that count instead of the clock's, for tests; timeouts: of TCP, by state,
 in jiffies; generation: grows with every change of routes or neighbours; new: schedule new connections; sync: 1 and
-the version of its messages while a master runs, else 0; sync_refresh and sync_least, ten seconds, in jiffies."""
+the version of its messages while a master runs, else 0; sync_refresh and sync_least, ten seconds, in jiffies;
+own_mark: bits that tell our chains that a packet has been served."""
 
 REPORT: Final = Layout(
     "report",

@@ -61,6 +61,12 @@ class Mirror:
         """Destinations that another daemon left, until this one's rules name them."""
         self.refused: str | None = None
         """Why nothing is offloaded at present."""
+        self.answers = False
+        """Whether servers on this host are served too: programs see what they answer."""
+        self.own_mark = 0
+        """Bits by which the host's chains know what has been served."""
+        self.some_here = False
+        """Whether there are servers on this host among those that are served."""
         self.new = False
         """Whether the programs schedule new connections."""
         self._settings: dict[str, Any] = {}
@@ -75,16 +81,19 @@ class Mirror:
         self.configure()
         self.refused = refusal.of_director(ns)
         back: list[Place] = []
+        here = False
         for service, dest in self._wanted():
             place = self.places.get(dest) or self._settle(service, dest)
             if place is None:
                 continue
             place.service = service
             self._pull_counts(place)
-            before, place.refused = place.refused, refusal.of_destination(ns, dest)
+            before, place.refused = place.refused, refusal.of_destination(ns, dest, answers=self.answers)
             self.write(place)
+            here = here or (self.answers and place.refused is None and refusal.is_here(ns, dest))
             if place.refused is not None and before is None:
                 back.append(place)
+        self.some_here = here
         return list(self.places.values()) if self.refused is not None else back
 
     def _wanted(self) -> Iterator[tuple[Service, Destination]]:
@@ -146,7 +155,9 @@ class Mirror:
         self._sign(place)
 
     def _flags(self, dest: Destination) -> int:
-        flags = Flag.OVERLOAD if dest.overloaded else 0
+        flags = int(Flag.OVERLOAD) if dest.overloaded else 0
+        if self.answers and refusal.is_here(self.ns, dest):
+            flags |= Flag.HERE
         if not dest.available:
             return flags
         return flags | (Flag.ELSEWHERE if refusal.is_elsewhere(self.ns, dest) else Flag.AVAILABLE)
@@ -187,6 +198,7 @@ class Mirror:
             "sloppy_tcp": int(bool(sysctl.sloppy_tcp)),
             "new": int(self.new),
             "pmtu_disc": int(bool(sysctl.pmtu_disc)),
+            "own_mark": self.own_mark,
             **self._sync(),
         }
         if wanted != self._settings:

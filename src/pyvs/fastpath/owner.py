@@ -349,8 +349,10 @@ class SharedTable(ConnectionTable):
     def _was_established(self, raw: bytes, value: bytes) -> bool:
         """Whether the connection of an entry has been established here; with UDP: answered."""
         table = self._table(raw)
+        if table.values.unpack(value)["status"] & Status.ASSURED:
+            return True
         if raw[-4] == Proto.TCP:
-            return bool(table.values.unpack(value)["status"] & Status.ASSURED)
+            return False
         offloaded = from_entry(raw, value, {})
         if offloaded is None or offloaded.single:
             return False

@@ -39,19 +39,26 @@ def of_director(ns: Namespace) -> str | None:
     return None
 
 
-def of_destination(ns: Namespace, dest: Destination) -> str | None:
-    """Why connections to it stay with the engine."""
+def of_destination(ns: Namespace, dest: Destination, *, answers: bool = False) -> str | None:
+    """Why connections to it stay with the engine. answers: what servers on this host answer is seen by programs."""
     if dest.drain is not None:
         return "it drains"
     if dest.terms is not None:
         return "its service has timeouts or ends of its own"
-    if dest.forward not in METHODS:
+    if dest.forward not in METHODS and not (dest.forward == Forward.LOCALNODE and answers):
         return "its packets stay on this host"
     if len(dest.addr) != len(dest.vaddr) and not dest.vfwmark:
         return "it is of another address family than its service"
-    if ns.environment.is_local(dest.addr):
+    if ns.environment.is_local(dest.addr) and not (answers and is_here(ns, dest)):
         return "it is this host"
     return None
+
+
+def is_here(ns: Namespace, dest: Destination) -> bool:
+    """Whether it is this host, which takes its packets as they are. Kernel: `ip_vs_null_xmit`, local routes."""
+    if dest.forward == Forward.LOCALNODE:
+        return True
+    return dest.forward != Forward.MASQ and ns.environment.is_local(dest.addr)
 
 
 def is_elsewhere(ns: Namespace, dest: Destination) -> bool:

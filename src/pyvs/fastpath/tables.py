@@ -37,6 +37,8 @@ class Flag(IntEnum):
     """Its next hop is kept true by the daemon; a look-up that fails does not count."""
     ELSEWHERE = 8
     """In the place of AVAILABLE: its service's address is not this host's, as with a backup."""
+    HERE = 16
+    """It is this host, and its packets stay as they are: they go up, marked as ours."""
 
 
 class Selector(IntEnum):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from struct import pack_into
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pyvs.fastpath.libbpf import TestRunOptions, call
 
@@ -20,6 +21,8 @@ class Outcome(NamedTuple):
     frame: bytes
     nanoseconds: int
     """Of one run, on average."""
+    mark: int = 0
+    """Of the packet, after tc."""
 
 
 def run_tc(
@@ -32,7 +35,14 @@ def run_tc(
     if gso_size:
         pack_into("=I", context, _SKB_GSO_SEGS, 2)
         pack_into("=I", context, _SKB_GSO_SIZE, gso_size)
-    return _run(program, frame, bytes(context), repeat)
+    left = ctypes.create_string_buffer(_SKB_SIZE)
+    outcome = _run(program, frame, bytes(context), repeat, left)
+    return outcome._replace(mark=int.from_bytes(left.raw[_SKB_MARK : _SKB_MARK + 4], sys.byteorder))
+
+
+def run_filter(program: int, frame: bytes) -> int:
+    """What a socket filter, or a match of iptables, says of the packet in a frame. Raises OSError."""
+    return _run(program, frame, b"", 1).verdict
 
 
 def run_xdp(program: int, frame: bytes, ifindex: int, *, repeat: int = 1) -> Outcome:
@@ -52,7 +62,7 @@ def run_syscall(program: int, context: bytes) -> bytes:
     return room.raw
 
 
-def _run(program: int, frame: bytes, context: bytes, repeat: int) -> Outcome:
+def _run(program: int, frame: bytes, context: bytes, repeat: int, left: Any = None) -> Outcome:
     data = ctypes.create_string_buffer(frame, len(frame))
     given = ctypes.create_string_buffer(context, len(context))
     out = ctypes.create_string_buffer(_ROOM)
@@ -61,8 +71,12 @@ def _run(program: int, frame: bytes, context: bytes, repeat: int) -> Outcome:
     options.data_size_in = len(frame)
     options.data_out = ctypes.addressof(out)
     options.data_size_out = _ROOM
-    options.ctx_in = ctypes.addressof(given)
-    options.ctx_size_in = len(context)
+    if context:
+        options.ctx_in = ctypes.addressof(given)
+        options.ctx_size_in = len(context)
+    if left is not None:
+        options.ctx_out = ctypes.addressof(left)
+        options.ctx_size_out = len(left)
     options.repeat = repeat
     call("bpf_prog_test_run_opts", program, ctypes.byref(options))
     return Outcome(options.retval, out.raw[: options.data_size_out], options.duration)

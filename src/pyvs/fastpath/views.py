@@ -43,7 +43,7 @@ def fill(
     flags = offloaded.forward
     if offloaded.inactive:
         flags |= ConnFlag.INACTIVE
-    if offloaded.forward != Forward.MASQ:
+    if offloaded.forward != Forward.MASQ and not offloaded.answered:
         flags |= ConnFlag.NOOUTPUT
     if offloaded.synced:
         flags |= ConnFlag.SYNC
@@ -102,6 +102,7 @@ def offloaded_connection(conn: Connection, number: int, jiffies: Jiffies) -> Off
         packets=conn.in_pkts,
         inactive=bool(conn.flags & ConnFlag.INACTIVE),
         controlled=conn.control is not None,
+        answered=conn.forward != Forward.MASQ and not conn.flags & ConnFlag.NOOUTPUT,
         synced=bool(conn.flags & ConnFlag.SYNC),
         told=jiffies.at((int(conn.sync_endtime) & ~RETRIES) / HZ),
         told_state=int(conn.old_state),

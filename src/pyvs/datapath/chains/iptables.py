@@ -133,6 +133,23 @@ class Iptables:
         self.begin(text).wait()
 
 
+PROBE: Final = f"{PREFIX}PROBE"
+
+
+def can_match(match: str) -> bool:
+    """Whether rules with a match can be put in here, which a chain shows that nothing leads to."""
+    return all(any(_takes(tool, match) for tool in Iptables.all(family)) for family in PROGRAMS)
+
+
+def _takes(tool: Iptables, match: str) -> bool:
+    try:
+        tool.restore(f"*mangle\n:{PROBE} - [0:0]\n-A {PROBE} {match} -j RETURN\nCOMMIT\n")
+        tool.restore(f"*mangle\n-F {PROBE}\n-X {PROBE}\nCOMMIT\n")
+    except ChainError:
+        return False
+    return True
+
+
 class Restoring:
     """An iptables-restore that runs: it may have to wait for the lock, and packets must not wait for it."""
 

@@ -52,6 +52,8 @@ class Aim:
     """While no daemon is there, packets pass to the host instead of being dropped."""
     track: bool = False
     """Our packets are tracked by conntrack (sysctl conntrack)."""
+    answered: str = ""
+    """A match for packets in OUTPUT that the fast path has dealt with."""
 
 
 def tables(watch: Watch, aim: Aim) -> str:
@@ -113,6 +115,8 @@ def _output(watch: Watch, aim: Aim, own: str) -> Iterator[str]:
     if not watch:
         return
     yield f"{own} -j RETURN"
+    if aim.answered:
+        yield f"{aim.answered} -j RETURN"
     target = _target(aim.queue, aim)
     yield from _to(watch, target)
     yield from _from(watch.servers, watch.family, target, target)

@@ -127,7 +127,8 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
     if (!dest)
         return miss(MISS_NO_SERVER, UP);
     __u32 method = dest->method & 7;
-    if (!served(dest, method, six))
+    bool here = is_here(dest, method);
+    if (!here && !served(dest, method, six))
         return miss(MISS_METHOD, UP);
     struct conn6 new_ = {};  // as long as either family's
     struct conn *conn = (void *)&new_;
@@ -137,9 +138,9 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
     int why = refuses(f, conn->status, six);
     if (why)
         return miss(why, UP);
-    if (stale(f, &dest->hop) && !reach(ctx, f, dest, key, six))
+    if (!here && stale(f, &dest->hop) && !reach(ctx, f, dest, key, six))
         return miss(MISS_NO_HOP, UP);
-    if (f->longest > room(&dest->hop, dest, conn->status))
+    if (!here && f->longest > room(&dest->hop, dest, conn->status))
         return miss(MISS_TOO_BIG, UP);
     if (to_drop())  // after all that may go up: the engine counts that itself
         return miss(MISS_DROP_PACKET, DROP);

@@ -95,6 +95,15 @@ static __always_inline bool served(const struct dest *dest, __u32 method, bool s
     return (method == FORWARD_MASQ || method == FORWARD_DROUTE) && dest->af == (six ? AF_INET6 : AF_INET);
 }
 
+// Whether the server is this host, which takes packets as they are. By XDP they can't be marked, and are the engine's.
+static __always_inline bool is_here(const struct dest *dest, __u32 method) {
+#ifdef PYVS_XDP
+    return false;
+#else
+    return method != FORWARD_MASQ && dest->flags & DEST_HERE;
+#endif
+}
+
 static __always_inline int send(ctx_t *ctx, struct frame *f, const struct conn *conn, const void *addr,
                                 struct dest *dest, const struct hop *hop, bool six) {
     __u32 method = conn->status >> 16 & 7;
@@ -102,6 +111,12 @@ static __always_inline int send(ctx_t *ctx, struct frame *f, const struct conn *
         nat(ctx, f, conn, addr, hop);
         return leave_by(ctx, (struct hop *)hop);
     }
+#ifndef PYVS_XDP
+    if (dest->flags & DEST_HERE) {
+        ctx->mark |= settings.own_mark;
+        return UP;
+    }
+#endif
     if (method == FORWARD_TUNNEL) {
         struct inner inner = {};
         read_inner(&inner, f, dest, six);

@@ -1,0 +1,113 @@
+"""Servers on the director itself: the programs count and follow their connections, and nothing of them is queued."""
+
+import http.client
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.live.fast_clients import bpf_file_system, fast_account
+
+from pyvs.lab import wait
+from pyvs.lab.director import Director
+from pyvs.lab.lab import Lab
+from pyvs.lab.topology import Host, Interface, Topology
+
+pytestmark = [pytest.mark.live, pytest.mark.root]
+
+OWN, SIX = "10.9.0.2", "fd09::2"
+NETWORK = Topology(
+    "a director that serves",
+    (
+        Host("client1", (Interface("lan", ("10.9.0.1/24", "fd09::1/64")),)),
+        Host("director", (Interface("lan", (f"{OWN}/24", f"{SIX}/64")),)),
+    ),
+)
+ROUNDS = 20
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    folder = tmp_path / "bpf"
+    folder.mkdir()
+    with bpf_file_system(folder), Lab(NETWORK) as lab:
+        lab.start("director", [sys.executable, "-m", "pyvs.lab.webserver", "here", "80", "4", "6"])
+        for address in (OWN, SIX):
+            wait.until(
+                lambda address=address: wait.answers(lab["client1"], address, 80),  # type: ignore[misc]
+                "the server did not answer",
+            )
+        yield lab
+
+
+def asked(address: str, times: int) -> list[str]:
+    """Titles of pages, by one connection."""
+    connection = http.client.HTTPConnection(address, 80, timeout=5)
+    titles = []
+    for _ in range(times):
+        connection.request("GET", "/")
+        page = connection.getresponse().read().decode()
+        titles.append(page.partition("<title>")[2].partition("</title>")[0])
+    connection.close()
+    return titles
+
+
+@pytest.mark.parametrize("new", ["off", "on"])
+@pytest.mark.parametrize("address", [OWN, SIX])
+def test_a_server_on_this_host(lab: Lab, address: str, new: str) -> None:
+    bracketed = f"[{address}]" if ":" in address else address
+    with Director(lab, ["--fast", "tc", "--fast-new", new]) as director:
+        director.adm(f"-A -t {bracketed}:80 -s rr")
+        director.adm(f"-a -t {bracketed}:80 -r {bracketed}:80 -g")
+        tables = "ip6tables" if ":" in address else "iptables"
+        wait.until(
+            lambda: "--object-pinned" in lab.run("director", [tables, "-t", "mangle", "-S", "PYVS-OUTPUT"]),
+            "the chains do not ask the programs",
+            5,
+        )
+        assert lab["client1"].call(lambda: asked(address, ROUNDS)) == ["here"] * ROUNDS
+        account = fast_account(director)
+        assert int(account["served"].split()[0]) > 2 * ROUNDS
+        assert (
+            int(account["came back to the engine"]) <= 2
+        )  # answers that were under way with the first packet
+        (row,) = director.adm("-Lnc").splitlines()[2:]
+        assert "TIME_WAIT" in row or "CLOSE" in row or "FIN_WAIT" in row
+        wait.until(lambda: counted(director)[0] == 1, "the connection is not counted", 5)
+        assert min(counted(director)[1:]) >= ROUNDS
+    assert "PYVS" not in lab.run("director", [f"{tables}-save"])
+
+
+def test_it_goes_on_without_its_director(lab: Lab) -> None:
+    director = Director(lab, ["--fast", "tc"])
+    with director:
+        director.adm(f"-A -t {OWN}:80 -s rr")
+        director.adm(f"-a -t {OWN}:80 -r {OWN}:80 -g")
+        connection = lab["client1"].call(opened)
+        for _ in range(3):
+            page(connection)
+        wait.until(
+            lambda: int(fast_account(director)["connections in the maps"]) == 1, "it is not offloaded", 5
+        )
+        assert director.process is not None
+        director.process.kill()
+        director.process.wait(5)
+        for _ in range(3):
+            page(connection)
+        connection.close()
+
+
+def counted(director: Director) -> list[int]:
+    """Connections, packets in and packets out of the server."""
+    return [int(word) for word in director.adm("-Ln --stats --exact").splitlines()[-1].split()[2:5]]
+
+
+def opened() -> http.client.HTTPConnection:
+    connection = http.client.HTTPConnection(OWN, 80, timeout=5)
+    connection.connect()
+    return connection
+
+
+def page(connection: http.client.HTTPConnection) -> None:
+    connection.request("GET", "/")
+    assert b"This is here" in connection.getresponse().read()
