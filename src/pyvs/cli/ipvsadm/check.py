@@ -22,8 +22,12 @@ _BITS = (ServiceFlag.SCHED1, ServiceFlag.SCHED2, ServiceFlag.SCHED3)
 
 def check(asked: Invocation) -> None:
     """Complete the invocation. Raises Stop when its options don't go together."""
+    flags = _scheduler_flags(
+        asked.scheduler, asked.sched_flags
+    )  # of any command, before its options are judged
     _hold(MATRIX[asked.command], asked.options, asked.command.value, "'{}' command")
     if asked.command in (Command.ADD, Command.EDIT):
+        asked.flags |= flags
         _check_service(asked)
     elif asked.command in (Command.ADD_SERVER, Command.EDIT_SERVER):
         _check_server(asked)
@@ -66,7 +70,6 @@ def _check_service(asked: Invocation) -> None:
     if asked.flags & ServiceFlag.ONEPACKET and not asked.fwmark and asked.protocol != Proto.UDP:
         raise refuse("One-Packet Scheduling is only for UDP virtual services")
     asked.scheduler = asked.scheduler or DEFAULT_SCHEDULER
-    asked.flags |= _scheduler_flags(asked.scheduler, asked.sched_flags)
 
 
 def _scheduler_flags(scheduler: str, text: str) -> int:

@@ -8,13 +8,15 @@ from typing import Final, TextIO
 
 from pyvs.cli.ipvsadm.check import check
 from pyvs.cli.ipvsadm.execute import Executor
+from pyvs.cli.ipvsadm.failures import failure
 from pyvs.cli.ipvsadm.grammar import Command
 from pyvs.cli.ipvsadm.invocation import BadOptionError, Stop
 from pyvs.cli.ipvsadm.listing import Format
 from pyvs.cli.ipvsadm.names import Names, SystemNames
 from pyvs.cli.ipvsadm.parse import hint, parse
 from pyvs.cli.ipvsadm.restore import restore
-from pyvs.core.errors import ControlError
+from pyvs.cli.ipvsadm.version import warning
+from pyvs.core.errors import ControlError, Errno
 from pyvs.netlink.client import Client
 from pyvs.netlink.unix import UnixTransport, socket_path
 
@@ -74,13 +76,16 @@ def main() -> None:
     """The program: speaks to the director of this network namespace."""
     prog, argv = Path(sys.argv[0]).name, sys.argv[1:]
     transport = UnixTransport(socket_path())
+    client = Client(transport)
     try:
         if not HELP.intersection(argv[:1]):
             transport.connect()
-        status = run(argv, Client(transport), sys.stdin, sys.stdout, sys.stderr, prog=prog)
+            sys.stderr.write(warning(client))
+        status = run(argv, client, sys.stdin, sys.stdout, sys.stderr, prog=prog)
         sys.stdout.flush()
     except ControlError as refusal:
-        sys.stderr.write(f"Can't initialize ipvs: {refusal}\n")
+        why = failure(Command.LIST, refusal.errno) if refusal.errno == Errno.EPERM else str(refusal)
+        sys.stderr.write(f"Can't initialize ipvs: {why}\n")
         status = 2
     except BrokenPipeError:
         # The reader has gone (`| head`): nothing more to say, and nothing to flush at exit.

@@ -112,3 +112,18 @@ def test_tunnel_options() -> None:
     gue = {"forward": Forward.TUNNEL, "tun_type": TunType.GUE, **TCP_80}
     assert "'tun-port'" in refusal(asked(Command.ADD_SERVER, *options, Option.TUN_TYPE, **gue))
     check(asked(Command.ADD_SERVER, *options, Option.TUN_TYPE, Option.TUN_PORT, **gue))
+
+
+@pytest.mark.parametrize("command", [Command.FLUSH, Command.LIST, Command.ADD_SERVER, Command.START_DAEMON])
+def test_scheduler_flags_are_judged_before_options_of_any_command(command: Command) -> None:
+    flagged = asked(command, Option.SCHED_FLAGS, Option.NETMASK, sched_flags="x")
+    assert refusal(flagged) == "invalid scheduler flag `x'\n"
+    flagged = asked(command, Option.SCHED_FLAGS, Option.NETMASK, sched_flags="sh-port")
+    assert refusal(flagged) == "incompatible scheduler flag `sh-port'\n"
+    known = asked(command, Option.SCHED_FLAGS, Option.NETMASK, sched_flags="flag-1")
+    assert "option with the" in refusal(known) or "You need to supply" in refusal(known)
+
+
+def test_scheduler_flags_are_judged_before_the_port_of_a_service() -> None:
+    flagged = asked(Command.ADD, Option.SERVICE, Option.SCHED_FLAGS, sched_flags="x", protocol=int(Proto.TCP))
+    assert refusal(flagged) == "invalid scheduler flag `x'\n"

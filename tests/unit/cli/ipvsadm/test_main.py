@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 from io import StringIO
@@ -10,8 +11,12 @@ from hypothesis import strategies as st
 from pyvs.cli.ipvsadm.grammar import SWITCHES, VERSION
 from pyvs.cli.ipvsadm.main import main, run
 from pyvs.cli.ipvsadm.names import WELL_KNOWN
+from pyvs.core.engine import Engine
 from pyvs.core.errors import ControlError, Errno
 from pyvs.netlink.client import Client
+from pyvs.netlink.server import Server
+from pyvs.netlink.transport import DirectTransport
+from pyvs.testing.environment import FixedEnvironment
 
 WORDS = st.sampled_from(
     [f"--{switch.long}" for switch in SWITCHES]
@@ -83,6 +88,46 @@ def test_without_a_director_only_help_is_given(
     assert end.value.code == status
     captured = capsys.readouterr()
     assert ("pyvs run" in captured.err) == (status == 2)
+
+
+class Door(DirectTransport):
+    """A director of some version, or one that refuses."""
+
+    refuses = False
+
+    def connect(self) -> None:
+        if self.refuses:
+            raise ControlError(Errno.EPERM, "this needs the right to administer the network")
+
+
+@pytest.mark.parametrize(
+    ("version", "refuses", "said", "status"),
+    [
+        (0x010201, False, "", 0),
+        (0x010103, False, "Warning: IPVS version mismatch: \n  Kernel compiled with IPVS version 1.1.3\n", 0),
+        (0x010201, True, "Can't initialize ipvs: Permission denied (you must be root)\n", 2),
+    ],
+)
+def test_what_is_said_at_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    version: int,
+    refuses: bool,
+    said: str,
+    status: int,
+) -> None:
+    control = Engine(FixedEnvironment([])).control
+    monkeypatch.setattr(control, "get_info", lambda: (version, 4096))
+    door = Door(Server(control), lambda: 1.0)
+    door.refuses = refuses
+    monkeypatch.setattr(importlib.import_module("pyvs.cli.ipvsadm.main"), "UnixTransport", lambda path: door)
+    monkeypatch.setattr(sys, "argv", ["/usr/sbin/pyvsadm", "-C"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == status
+    captured = capsys.readouterr()
+    assert captured.err.startswith(said)
+    assert bool(captured.err) == bool(said)
 
 
 def test_a_reader_that_goes_away_is_not_a_fault(tmp_path: Path) -> None:
