@@ -115,6 +115,33 @@ def test_this_host_as_a_server(engine: Engine) -> None:
     assert refusal.of_destination(engine.ns, dest) == "it is this host"
 
 
+@pytest.mark.parametrize(
+    ("forward", "refused"),
+    [
+        (Forward.MASQ, True),
+        (Forward.DROUTE, False),
+        (Forward.TUNNEL, False),
+        (Forward.LOCALNODE, False),
+        (Forward.BYPASS, True),
+    ],
+)
+def test_this_host_where_answers_are_seen(engine: Engine, forward: Forward, refused: bool) -> None:
+    """NAT would have to rewrite them."""
+    dest = added(engine, packed("10.1.0.1"))
+    dest.conn_flags = int(forward)
+    assert (refusal.of_destination(engine.ns, dest, answers=True) is not None) == refused
+    assert refusal.of_destination(engine.ns, dest) is not None
+    if forward != Forward.BYPASS:
+        assert refusal.is_here(engine.ns, dest) != refused
+
+
+def test_another_host_is_not_here(engine: Engine) -> None:
+    dest = added(engine, forward=Forward.DROUTE)
+    assert not refusal.is_here(engine.ns, dest)
+    dest.conn_flags = int(Forward.LOCALNODE)
+    assert refusal.is_here(engine.ns, dest)
+
+
 def test_a_server_of_another_family(engine: Engine) -> None:
     engine.control.new_dest(
         KEY, DestSpec(DestKey(packed("2001:db8::9"), 80, Family.INET6), forward=Forward.TUNNEL), 0.0

@@ -127,3 +127,17 @@ def test_a_lock_of_our_own_only_where_the_systems_cannot_be_taken(
     assert iptables.environment()["XTABLES_LOCKFILE"].startswith("/tmp/pyvs-")
     monkeypatch.setenv("XTABLES_LOCKFILE", "/theirs")
     assert iptables.environment()["XTABLES_LOCKFILE"] == "/theirs"
+
+
+def test_whether_a_match_can_be_put_in(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iptables, "_path", lambda: f"{programs}:/bin:/usr/bin")
+    for name in ("iptables-restore", "iptables-legacy-restore", "ip6tables-restore"):
+        make(programs, name, f"cat >>{programs}/{name}.given")
+    assert iptables.can_match("-m bpf --object-pinned /there")
+    given = (programs / "ip6tables-restore.given").read_text()
+    assert "-A PYVS-PROBE -m bpf --object-pinned /there -j RETURN\n" in given
+    assert given.endswith("-F PYVS-PROBE\n-X PYVS-PROBE\nCOMMIT\n")
+    make(programs, "iptables-restore", "exit 2")
+    assert iptables.can_match("-m bpf"), "another variant takes it"
+    make(programs, "ip6tables-restore", "exit 2")
+    assert not iptables.can_match("-m bpf"), "IPv6 doesn't"

@@ -112,3 +112,17 @@ def test_all_ports_are_named_and_no_rule_has_too_many(ranges: list[tuple[int, in
                 low, _, high = each.partition(":")
                 named.append((int(low), int(high or low)))
     assert tuple(named) == ports
+
+
+def test_what_the_fast_path_has_dealt_with_is_not_queued() -> None:
+    watch = Watch(Family.INET, (Endpoint(VIP, 6, ((80, 80),)),))
+    match = "-m bpf --object-pinned /sys/fs/bpf/pyvs/1/layout/pyvs_answer"
+    before, after = (
+        tables(watch, Aim(queue=8848, gso_queue=8849, own_mark=0x40000000, answered=text)).splitlines()
+        for text in ("", match)
+    )
+    (at,) = [number for number, line in enumerate(after) if match in line]
+    assert after[at] == f"-A PYVS-OUTPUT {match} -j RETURN"
+    assert "RETURN" in after[at - 1]  # of our own packets
+    assert "NFQUEUE" in after[at + 1]
+    assert [*after[:at], *after[at + 1 :]] == before
