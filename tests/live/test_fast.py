@@ -44,11 +44,13 @@ def load(lab: Lab, family: int, requests: int) -> Load:
     return made
 
 
-@pytest.mark.parametrize("family", [4, 6])
-def test_http_over_nat_is_served_in_the_kernel_and_counted_once(bpffs: Path, family: int) -> None:
+@pytest.mark.parametrize(("family", "across"), [(4, "off"), (6, "off"), (4, "on"), (6, "on")])
+def test_http_over_nat_is_served_in_the_kernel_and_counted_once(
+    bpffs: Path, family: int, across: str
+) -> None:
     with Lab(topology("nat", (family,))) as lab:
         course.start_servers(lab, "nat", (family,))
-        with Director(lab, ["--fast", "tc"]) as director:
+        with Director(lab, ["--fast", "tc", "--fast-across", across]) as director:
             for line in ipvsadm_lines("nat", family):
                 director.adm(line)
             done = load(lab, family, 90)

@@ -54,6 +54,14 @@ FAILED: Final = 2
     help="on: the fast path schedules new connections too, and rules of the host's filter don't see them.",
 )
 @click.option(
+    "--fast-across",
+    type=click.Choice(["on", "off"]),
+    default="off",
+    show_default=True,
+    help="on: packets to containers on this host go straight to their end of the veth pair; what stands at this "
+    "host's end (tc, a queueing discipline, tcpdump) doesn't see them.",
+)
+@click.option(
     "--keep-fast",
     is_flag=True,
     help="At the end leave the fast path and its connections where they are, for the next director.",
@@ -101,6 +109,7 @@ def run(
     no_state: bool,
     fast: Choice,
     fast_new: str,
+    fast_across: str,
     keep_fast: bool,
     bypass: bool,
     fail_open: bool,
@@ -127,6 +136,7 @@ def run(
             conn_tab_bits=conn_tab_bits,
             fast=fast,
             fast_new=fast_new == "on",
+            fast_across=fast_across == "on",
             keep_fast=keep_fast,
             debug=debug,
             state_dir=folder,

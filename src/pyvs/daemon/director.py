@@ -70,6 +70,8 @@ class Options:
     """The fast path: by tc where it can be had, by tc, by XDP, or none."""
     fast_new: bool = False
     """New connections too are scheduled by the fast path, before the host's filter sees them."""
+    fast_across: bool = False
+    """The fast path hands packets straight to the far ends of veth pairs in other namespaces."""
     keep_fast: bool = False
     """At the end the fast path stays, with its connections, for the next director."""
     debug: bool = False
@@ -126,8 +128,9 @@ class Director:
         for app in plugins.apps().values():
             self.engine.ns.apps.register(app())
         self.fast = Fast.open(
-            options.fast, self.engine, self.environment, self.log, clock, new=options.fast_new
-        )
+            options.fast, self.engine, self.environment, self.log, clock, new=options.fast_new,
+            across=options.fast_across,
+        )  # fmt: skip
         stack.callback(self._close_fast)
         self.sync_sockets = SyncSockets(self.engine, self.log, clock)
         stack.callback(self.sync_sockets.close)

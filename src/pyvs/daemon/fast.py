@@ -52,12 +52,14 @@ class Fast(Partner):
         clock: Callable[[], float],
         *,
         new: bool,
+        across: bool = False,
     ) -> None:
         """Put the maps beside the engine's table. Raises FastPathUnavailable, OSError."""
         changes = Changes(fast.loaded, folder)
         waiting = left_behind(changes, fast.dests)
         self.links = Links(fast.mode, fast.program, folder / pins.LINKS)
         self.neighbours = Neighbours()
+        self._across = across
         super().__init__(fast, engine, changes, new=new)
         self.mirror.waiting = waiting
         self.taken_over = len(waiting)
@@ -86,10 +88,12 @@ class Fast(Partner):
         clock: Callable[[], float],
         *,
         new: bool = False,
+        across: bool = False,
     ) -> Fast | None:
         """The fast path, or None and a line in the log that says why there is none.
 
-        new: the programs schedule new connections, before the host's filter sees them.
+        new: the programs schedule new connections, before the host's filter sees them. across: packets to another
+        namespace's end of a veth pair go there at once.
         """
         if choice == "off":
             return None
@@ -101,7 +105,7 @@ class Fast(Partner):
             with contextlib.suppress(OSError):  # another director may be at it
                 forget_dead(folder.parent.parent, folder.parent)
             fast = FastPath.open(mode, pins=folder)
-            return cls(fast, folder, engine, environment, log, clock, new=new)
+            return cls(fast, folder, engine, environment, log, clock, new=new, across=across)
         except (FastPathUnavailable, OSError) as reason:
             if fast is not None:
                 fast.close()
@@ -138,12 +142,10 @@ class Fast(Partner):
             if address is None:
                 continue
             present.add(link.index)
-            if link.index in self.links.attached:
-                names.append(link.name)
-                continue
             try:
-                self.fast.set_device(link.index, address)
-                self.links.attach(link.index)
+                self.fast.set_device(link.index, address, reaches_out=self._across and link.reaches_out)
+                if link.index not in self.links.attached:
+                    self.links.attach(link.index)
                 names.append(link.name)
             except (OSError, ValueError) as error:
                 self.log.warning(f"the fast path is not at {link.name}: {error}")

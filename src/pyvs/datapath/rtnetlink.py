@@ -77,6 +77,11 @@ class _Rta(IntEnum):
 _METRIC_MTU: Final = 2
 _IFLA_NAME: Final = 3
 _IFLA_MTU: Final = 4
+_IFLA_LINKINFO: Final = 18
+_IFLA_LINK_NETNSID: Final = 37
+_IFLA_INFO_KIND: Final = 1
+_KIND: Final = 0x3FFF
+"""Of an attribute's number: the rest are flags."""
 IFF_UP: Final = 1
 
 
@@ -88,6 +93,8 @@ class Link:
     name: str
     mtu: int
     up: bool
+    reaches_out: bool = False
+    """One end of a veth pair whose other end is in another network namespace."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -205,13 +212,17 @@ class Rtnetlink:
         found: list[Link] = []
         for payload in self._ask(GET_LINK, DUMP, _IFINFO.pack(0, 0, 0, 0, 0), "links"):
             _, _, index, flags, _ = _IFINFO.unpack_from(payload)
-            name, mtu = "", 0
+            name, mtu, veth, apart = "", 0, False, False
             for kind, value in attributes(payload, _IFINFO.size):
                 if kind == _IFLA_NAME:
                     name = value.rstrip(b"\0").decode(errors="replace")
                 elif kind == _IFLA_MTU:
                     mtu = _U32.unpack(value)[0]
-            found.append(Link(index, name, mtu, bool(flags & IFF_UP)))
+                elif kind & _KIND == _IFLA_LINKINFO:
+                    veth = (_IFLA_INFO_KIND, b"veth\0") in attributes(value)
+                elif kind == _IFLA_LINK_NETNSID:
+                    apart = True
+            found.append(Link(index, name, mtu, bool(flags & IFF_UP), veth and apart))
         return found
 
     def has_policy(self) -> bool:

@@ -159,13 +159,16 @@ class FastPath:
         generation = int(self.settings.at(0)["generation"])
         self.configure(generation=generation % 0xFFFF + 1)
 
-    def set_device(self, ifindex: int, mac: bytes) -> None:
-        """Serve frames to this link-layer address that come in by a device (XDP). Raises ValueError, OSError."""
+    def set_device(self, ifindex: int, mac: bytes, *, reaches_out: bool = False) -> None:
+        """Serve frames to this link-layer address that come in by a device (XDP).
+
+        reaches_out: what leaves by it goes to the other end of its pair at once (tc). Raises ValueError, OSError.
+        """
         if ifindex >= LIMITS["MAX_DEVICES"]:
             raise ValueError(
                 f"device number {ifindex} is beyond {LIMITS['MAX_DEVICES'] - 1}, the fast path's most"
             )
-        self._own_macs.set(ifindex, OWN_MAC.pack(mac=mac, attached=1))
+        self._own_macs.set(ifindex, OWN_MAC.pack(mac=mac, attached=1, reaches_out=reaches_out))
 
     # ---- destinations ------------------------------------------------------
 

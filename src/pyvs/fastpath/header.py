@@ -16,6 +16,7 @@ from pyvs.fastpath.layout import LAYOUTS
 from pyvs.fastpath.tables import (
     CURSOR_MOST,
     FALLBACK_MOST,
+    HOP_REACHES_OUT,
     LEAST_MOST,
     LIMITS,
     REDIRECTS,
@@ -64,6 +65,7 @@ _NUMBERS: Final = {
     "SELECT_KIND": SELECT_KIND,
     "SELECT_FALLBACK": SELECT_FALLBACK,
     "SHORT_MOST": SHORT_MOST,
+    "HOP_REACHES_OUT": HOP_REACHES_OUT,
     "SCHED_PORT": int(SCHED_SH_PORT),
 }
 

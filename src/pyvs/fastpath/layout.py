@@ -249,7 +249,9 @@ CHANGE: Final = Layout(
 set: 1 to take what an administrator says from the destination that follows, 2 to take its next hop too; active and
 inactive are added to what is there."""
 
-OWN_MAC: Final = Layout("own_mac", Field("mac", "be16", 3), Field("attached", "u8"), Field("pad", "u8"))
+OWN_MAC: Final = Layout(
+    "own_mac", Field("mac", "be16", 3), Field("attached", "u8"), Field("reaches_out", "u8")
+)
 
 SETTINGS: Final = Layout(
     "settings",

@@ -108,6 +108,9 @@ class Miss(Enum):
 
 _NUMBERS: Final = {miss: number for number, miss in enumerate(Miss)}
 
+HOP_REACHES_OUT: Final = 1 << 31
+"""In a next hop's device number: what leaves by it goes to the other end of its pair at once."""
+
 LIMITS: Final = {
     "MAX_CONNECTIONS": 1 << 21,
     "MAX_DESTS": 1 << 14,

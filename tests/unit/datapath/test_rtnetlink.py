@@ -73,3 +73,27 @@ def test_an_address_that_is_added_is_a_change() -> None:
             assert not heard.changed()
         finally:
             heard.close()
+
+
+@pytest.mark.root
+def test_a_pair_that_reaches_into_another_namespace() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces are root's")
+    with Namespace("near") as near, Namespace("far") as far:
+        stays = far.popen(["sleep", "60"])
+        try:
+            for pair in (
+                ["out", "peer", "name", "far", "netns", str(stays.pid)],
+                ["one", "peer", "name", "two"],
+            ):
+                name, *rest = pair
+                near.popen(["ip", "link", "add", name, "type", "veth", *rest]).wait(10)
+            asked = near.call(Rtnetlink)
+            try:
+                reaching = {link.name: link.reaches_out for link in asked.links()}
+            finally:
+                asked.close()
+        finally:
+            stays.kill()
+            stays.wait()
+    assert reaching == {"lo": False, "out": True, "one": False, "two": False}

@@ -178,11 +178,13 @@ class MemoryFast(FastPath):
         self.lost = MemoryCounters(Layout("count", Field("count", "u64")), 1)
         self._untold = cast("PerCpuArray", self.lost)
         self.devices: dict[int, bytes] = {}
+        self.reaching_out: dict[int, bool] = {}
         self.to_end: list[list[Ended]] = []
         """What the next sweep ends, by stretch."""
 
-    def set_device(self, ifindex: int, mac: bytes) -> None:
+    def set_device(self, ifindex: int, mac: bytes, *, reaches_out: bool = False) -> None:
         self.devices[ifindex] = mac
+        self.reaching_out[ifindex] = reaches_out
 
     def sweep(self) -> Iterator[list[Ended]]:
         stretches, self.to_end = self.to_end, []

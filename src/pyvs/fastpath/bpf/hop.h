@@ -34,6 +34,12 @@ static __always_inline bool look_up(ctx_t *ctx, struct frame *f, struct hop *hop
         return true;
     }
     hop->ifindex = fib.ifindex;
+#ifndef PYVS_XDP
+    __u32 device = fib.ifindex;
+    struct own_mac *own = bpf_map_lookup_elem(&own_macs, &device);
+    if (own && own->reaches_out)
+        hop->ifindex |= HOP_REACHES_OUT;
+#endif
     hop->mtu = fib.mtu_result;
     __builtin_memcpy(hop->dmac, fib.dmac, 6);
     __builtin_memcpy(hop->smac, fib.smac, 6);
@@ -42,10 +48,14 @@ static __always_inline bool look_up(ctx_t *ctx, struct frame *f, struct hop *hop
     return true;
 }
 
+static __always_inline __u32 device_of(const struct hop *hop) { return hop->ifindex & ~HOP_REACHES_OUT; }
+
 static __always_inline int leave_by(ctx_t *ctx, struct hop *hop) {
 #ifdef PYVS_XDP
     return hop->ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(hop->ifindex, 0);
 #else
+    if (hop->ifindex & HOP_REACHES_OUT)
+        return bpf_redirect_peer(device_of(hop), 0);
     return bpf_redirect(hop->ifindex, 0);
 #endif
 }

@@ -104,7 +104,7 @@ static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, s
         return miss(MISS_NO_HOP, UP);
     if (!here && f->longest > room(hop, dest, status))
         return miss(MISS_TOO_BIG, UP);
-    if (!six && reply && hop->ifindex == f->ifindex && redirects(f, dest))
+    if (!six && reply && device_of(hop) == f->ifindex && redirects(f, dest))
         return miss(MISS_REDIRECT, UP);
     bool changes = f->protocol == IPPROTO_TCP && next_state(status, row) != state_of(status);
     if (changes || expired(f, conn) || (!reply && (f->flags & FLAG_SYN || !(dest->flags & DEST_AVAILABLE)))) {

@@ -30,11 +30,12 @@ class Host(FixedEnvironment):
         super().__init__([packed(VIP), packed("10.1.0.1")])
         self.names = {1: "lo", 2: "eth0", 3: "eth1"}
         self.there = [2, 3]
+        self.reaching_out: set[int] = set()
 
     def links(self) -> list[Link]:
         return [
             Link(101, "lo", 65536, True),
-            *(Link(index, f"eth{index - 2}", 1500, True) for index in self.there),
+            *(Link(index, f"eth{index - 2}", 1500, True, index in self.reaching_out) for index in self.there),
         ]
 
 
@@ -83,7 +84,7 @@ class FakeNeighbours:
 class Case:
     """A fast path, and all that stands around it."""
 
-    def __init__(self, folder: Path, maps: MemoryFast, *, new: bool = False) -> None:
+    def __init__(self, folder: Path, maps: MemoryFast, *, new: bool = False, across: bool = False) -> None:
         self.now = NOW
         self.host = Host()
         self.engine = Engine(self.host, now=NOW)
@@ -91,8 +92,9 @@ class Case:
         self.maps = maps
         self.folder = folder
         self.fast = Fast(
-            maps, folder, self.engine, cast("Any", self.host), Log(self.written), lambda: self.now, new=new
-        )
+            maps, folder, self.engine, cast("Any", self.host), Log(self.written), lambda: self.now, new=new,
+            across=across,
+        )  # fmt: skip
         self.links = cast("FakeLinks", self.fast.links)
         self.neighbours = cast("FakeNeighbours", self.fast.neighbours)
         self.changes = cast("MemoryChanges", self.fast._changes)

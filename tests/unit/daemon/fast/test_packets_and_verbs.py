@@ -101,6 +101,20 @@ def test_without_that_the_programs_schedule_nothing(case: Case) -> None:
     assert case.maps.setting("new") == 0
 
 
+@pytest.mark.parametrize("across", [False, True])
+def test_only_if_asked_packets_go_to_the_far_ends_of_pairs(
+    folder: Path, maps: MemoryFast, across: bool
+) -> None:
+    case = Case(folder, maps, across=across)
+    case.host.reaching_out = {3}
+    case.fast.start()
+    assert case.maps.reaching_out == {2: False, 3: across}
+    case.host.reaching_out = {2}
+    case.fast.host_changed()
+    assert case.maps.reaching_out == {2: across, 3: False}
+    assert case.links.attempts == [2, 3]
+
+
 def test_devices_that_come_and_go(case: Case) -> None:
     case.host.there = [2]
     case.fast.start()
