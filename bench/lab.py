@@ -150,7 +150,7 @@ def nftables(network: Network) -> Iterator[str]:
 
 
 @contextmanager
-def pyvs(network: Network) -> Iterator[str]:
+def pyvs(network: Network, across: str = "off") -> Iterator[str]:
     """The fast path by tc, new connections too."""
     rules = network.folder / "rules"
     lines = []
@@ -162,7 +162,7 @@ def pyvs(network: Network) -> Iterator[str]:
     rules.write_text("\n".join(lines) + "\n")
     control = network.folder / "socket"
     process = network.start(
-        "director", program("pyvs"), "run", "--no-state", "--fast", "tc", "--fast-new", "on",
+        "director", program("pyvs"), "run", "--no-state", "--fast", "tc", "--fast-new", "on", "--fast-across", across,
         "--rules", str(rules), "--socket", str(control),
     )  # fmt: skip
     try:
@@ -172,7 +172,15 @@ def pyvs(network: Network) -> Iterator[str]:
         _end(process)
 
 
-DIRECTORS: Final = {"plain": plain, "nftables": nftables, "pyvs": pyvs}
+@contextmanager
+def pyvs_across(network: Network) -> Iterator[str]:
+    """The same, packets going straight to the far ends of the wires."""
+    with pyvs(network, "on") as address:
+        yield address
+
+
+DIRECTORS: Final = {"plain": plain, "nftables": nftables, "pyvs": pyvs, "across": pyvs_across}
+"""All directors; `plain` and `nftables` are what the others are compared with."""
 
 
 # ---- what is measured --------------------------------------------------------------
@@ -239,20 +247,25 @@ def measure(rounds: int = ROUNDS) -> dict[str, dict[str, object]]:
     with tempfile.TemporaryDirectory(prefix="pyvs-bench-") as folder, ExitStack() as stack:
         network = Network(stack, Path(folder))
         for turn in range(rounds):
-            for who in list(DIRECTORS)[turn % 3 :] + list(DIRECTORS)[: turn % 3]:
+            for who in [*DIRECTORS][turn % len(DIRECTORS) :] + [*DIRECTORS][: turn % len(DIRECTORS)]:
                 with DIRECTORS[who](network) as address:
                     for name, (work, _) in MEASURES.items():
                         found[name][who].append(work(network, address))
     rows: dict[str, dict[str, object]] = {}
     for name, (_, wanted) in MEASURES.items():
         of = found[name]
-        for other, suffix, against in (
-            ("nftables", "", f"{wanted}; 1 is nftables in the same round"),
-            ("plain", "_plain", ("0.95 at least; " if name == "throughput" else "") + "1 is plain routing"),
-        ):
-            ratio = statistics.median(a / b for a, b in zip(of["pyvs"], of[other], strict=True))
-            row = {"value": round(ratio, 3), "unit": "", "runs": rounds, "against": against}
-            rows[f"fast.lab_{name}{suffix}_ratio"] = row
+        for who, infix in (("pyvs", ""), ("across", "_across")):
+            for other, suffix, against in (
+                ("nftables", "", f"{wanted}; 1 is nftables in the same round"),
+                (
+                    "plain",
+                    "_plain",
+                    ("0.95 at least; " if name == "throughput" else "") + "1 is plain routing",
+                ),
+            ):
+                ratio = statistics.median(a / b for a, b in zip(of[who], of[other], strict=True))
+                row = {"value": round(ratio, 3), "unit": "", "runs": rounds, "against": against}
+                rows[f"fast.lab_{name}{infix}{suffix}_ratio"] = row
     return rows
 
 
