@@ -30,8 +30,9 @@ METHODS: Final[dict[int, str]] = {
     Forward.BYPASS: "bypass",
 }
 
-Told = Callable[[str, bool], None]
-"""Called after a change: what changed, in a line, and whether services or servers (so the chains) did."""
+Told = Callable[[Callable[[], str], bool], None]
+"""Called after a change: what gives a line that says what changed, if it is to be read, and whether services or
+servers (so the chains) did."""
 
 
 class ToldControl(Control):
@@ -52,55 +53,58 @@ class ToldControl(Control):
     def new_service(self, spec: ServiceSpec, now: float) -> None:
         """Add a service. Raises ControlError."""
         super().new_service(spec, now)
-        self._told(f"service {spec.key} added, scheduler {spec.scheduler}", True)
+        self._told(lambda: f"service {spec.key} added, scheduler {spec.scheduler}", True)
 
     def set_service(self, spec: ServiceSpec, now: float) -> None:
         """Change a service. Raises ControlError."""
         super().set_service(spec, now)
-        self._told(f"service {spec.key} changed, scheduler {spec.scheduler}", True)
+        self._told(lambda: f"service {spec.key} changed, scheduler {spec.scheduler}", True)
 
     def del_service(self, key: ServiceKey, now: float) -> None:
         """Remove a service. Raises ControlError."""
         super().del_service(key, now)
-        self._told(f"service {key} removed", True)
+        self._told(lambda: f"service {key} removed", True)
 
     def new_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None:
         """Add a server. Raises ControlError."""
         super().new_dest(key, spec, now)
-        self._told(f"service {key}: server {spec.key} added, {_how(spec)}", True)
+        self._told(lambda: f"service {key}: server {spec.key} added, {_how(spec)}", True)
 
     def set_dest(self, key: ServiceKey, spec: DestSpec, now: float) -> None:
         """Change a server. Raises ControlError."""
         super().set_dest(key, spec, now)
-        self._told(f"service {key}: server {spec.key} changed, {_how(spec)}", True)
+        self._told(lambda: f"service {key}: server {spec.key} changed, {_how(spec)}", True)
 
     def del_dest(self, key: ServiceKey, dest: DestKey, now: float) -> None:
         """Remove a server. Raises ControlError."""
         super().del_dest(key, dest, now)
-        self._told(f"service {key}: server {dest} removed", True)
+        self._told(lambda: f"service {key}: server {dest} removed", True)
 
     def flush(self, now: float) -> None:
         """Remove all services."""
         super().flush(now)
-        self._told("all services removed", True)
+        self._told(lambda: "all services removed", True)
 
     def zeroing(self, key: ServiceKey | None, now: float) -> Iterator[None]:
         """Show counters from zero, a stretch a step. Raises ControlError."""
         yield from super().zeroing(key, now)
         self._told(
-            "all counters set to zero" if key is None else f"service {key}: counters set to zero", False
+            lambda: "all counters set to zero" if key is None else f"service {key}: counters set to zero",
+            False,
         )
 
     def set_config(self, timeouts: Timeouts, now: float) -> None:
         """Set timeouts. Raises ControlError."""
         super().set_config(timeouts, now)
         kept = self.get_config()
-        self._told(f"timeouts are TCP {kept.tcp} s, TCP FIN {kept.tcp_fin} s, UDP {kept.udp} s", False)
+        self._told(
+            lambda: f"timeouts are TCP {kept.tcp} s, TCP FIN {kept.tcp_fin} s, UDP {kept.udp} s", False
+        )
 
     def sysctl_write(self, name: str, text: str, now: float) -> None:
         """Write a knob. Raises ControlError."""
         super().sysctl_write(name, text, now)
-        self._told(f"sysctl net.ipv4.vs.{name} = {self.sysctl_read(name)}", name == "conntrack")
+        self._told(lambda: f"sysctl net.ipv4.vs.{name} = {self.sysctl_read(name)}", name == "conntrack")
 
     def new_daemon(self, spec: DaemonSpec, now: float) -> None:
         """Start a role of synchronisation. Raises ControlError."""
@@ -111,14 +115,16 @@ class ToldControl(Control):
             except ControlError:
                 super().del_daemon(spec.state, now)
                 raise
-        self._told(f"synchronisation: {spec.state.name} started on {spec.ifn}, syncid {spec.syncid}", False)
+        self._told(
+            lambda: f"synchronisation: {spec.state.name} started on {spec.ifn}, syncid {spec.syncid}", False
+        )
 
     def del_daemon(self, state: SyncState, now: float) -> None:
         """Stop a role. Raises ControlError."""
         super().del_daemon(state, now)
         if self._sync_sockets is not None:
             self._sync_sockets.shut(state)
-        self._told(f"synchronisation: {state.name} stopped", False)
+        self._told(lambda: f"synchronisation: {state.name} stopped", False)
 
     def masquerade(self, request: Request, now: float) -> str:
         """Change masquerading. Raises ControlError, also when a port to be forwarded is in use by a program here."""
@@ -129,7 +135,7 @@ class ToldControl(Control):
         ):
             refuse_if_used(request.rule)
         done = super().masquerade(request, now)
-        self._told(done, True)
+        self._told(lambda: done, True)
         return done
 
 

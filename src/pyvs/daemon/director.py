@@ -209,7 +209,7 @@ class Director:
             + (", packets pass to the host while this director is away" if self.options.bypass else "")
         )
 
-    def _told(self, what: str, chains: bool) -> None:
+    def _told(self, what: Callable[[], str], chains: bool) -> None:
         if self.fast is not None:
             self.fast.changed()
         if not self._started:  # from the rule file: the summary tells how many
@@ -219,7 +219,7 @@ class Director:
             self.updates.changed()
             self._hints_due = self.clock() + HINTS_SECONDS
 
-    def _tell_change(self, what: str) -> None:
+    def _tell_change(self, what: Callable[[], str]) -> None:
         """A line for each change, as long as there are not too many to be read."""
         now = self.clock()
         if now - self._told_at >= 1.0:
@@ -227,7 +227,7 @@ class Director:
             self._told_at, self._told_lines = now, 0
         self._told_lines += 1
         if self._told_lines <= LINES_A_SECOND:
-            self.log.info(what)
+            self.log.info(what())
         else:
             self._untold += 1
 

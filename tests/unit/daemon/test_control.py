@@ -19,7 +19,7 @@ DEST6 = DestKey(ip_address("2001:db8::2").packed, 53)
 
 def test_every_change_is_a_line_and_says_whether_chains_change() -> None:
     told: list[tuple[str, bool]] = []
-    control = ToldControl(Engine(FixedEnvironment()).ns, lambda what, chains: told.append((what, chains)))
+    control = ToldControl(Engine(FixedEnvironment()).ns, lambda what, chains: told.append((what(), chains)))
     control.new_service(ServiceSpec(KEY, "rr"), 0.0)
     control.new_dest(KEY, DestSpec(DEST, weight=3), 0.0)
     control.set_dest(KEY, DestSpec(DEST, forward=Forward.TUNNEL), 0.0)
@@ -60,7 +60,7 @@ def test_every_change_is_a_line_and_says_whether_chains_change() -> None:
 
 def test_a_refusal_is_not_told() -> None:
     told: list[str] = []
-    control = ToldControl(Engine(FixedEnvironment()).ns, lambda what, chains: told.append(what))
+    control = ToldControl(Engine(FixedEnvironment()).ns, lambda what, chains: told.append(what()))
     with pytest.raises(ControlError):
         control.del_service(KEY, 0.0)
     with pytest.raises(ControlError):

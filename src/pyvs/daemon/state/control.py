@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from pyvs.core.control import services
@@ -137,7 +138,7 @@ class KeptControl(ToldControl):
         super().set_policy(key, policy, now)
         idle = f"idle {policy.idle:g} s, " if policy.idle else ""
         leaves = ", UDP leaves removed servers" if policy.udp_leaves else ""
-        self._told(f"service {key}: {idle}at expiry {policy.at_expiry.value}{leaves}", False)
+        self._told(lambda: f"service {key}: {idle}at expiry {policy.at_expiry.value}{leaves}", False)
         self._note(*policy_row(key, policy))
 
     def drain(self, key: DrainKey, seconds: float | None, now: float) -> list[DrainView]:
@@ -146,7 +147,9 @@ class KeptControl(ToldControl):
         views = super().drain(key, seconds, now)
         limit = "" if seconds is None else f", its connections are reset in {seconds:g} s"
         for view in views:
-            self._told(f"service {view.service}: server {view.dest} drains{limit}", False)
+            self._told(
+                partial("service {}: server {} drains{}".format, view.service, view.dest, limit), False
+            )
         deadline = None if seconds is None else round(self._wall() + seconds, 3)
         with self._one_row():
             for view in views:
@@ -158,7 +161,7 @@ class KeptControl(ToldControl):
         self._ready(len(self.ns.drains))
         views = super().cancel_drain(key, now)
         for view in views:
-            self._told(f"service {view.service}: server {view.dest} drains no more", False)
+            self._told(partial("service {}: server {} drains no more".format, view.service, view.dest), False)
         with self._one_row():
             for view in views:
                 self._note("-drain", key_text(view.service), dest_text(view.dest))
