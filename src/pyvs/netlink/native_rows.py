@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import wraps
+from json.encoder import encode_basestring_ascii
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -34,12 +35,16 @@ _NUMBERS: Final = {name: int(number) for number, name in _NAMES.items()}
 _U32: Final = 0xFFFFFFFF
 _U16: Final = 0xFFFF
 
-_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, check_circular=False).encode
+_PLAIN: Final[dict[type, Callable[[Any], str]]] = {str: encode_basestring_ascii, int: str}
 
 
 def text_of(row: Row) -> str:
     """A row as a line, without its end."""
-    return _encode(row)
+    try:
+        return f"[{','.join([_PLAIN[type(each)](each) for each in row])}]"
+    except KeyError:  # not only texts and numbers: this takes twice as long
+        return _encode(row)
 
 
 def row_of(text: str | bytes) -> list[Any]:

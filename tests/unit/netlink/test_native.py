@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -131,6 +133,26 @@ def test_rows_come_back(service: ServiceSpec, dest: DestSpec, policy: Policy) ->
     assert read_service(row_of(text_of(service_row(service)))) == service
     assert read_server(row_of(text_of(server_row(service.key, dest)))) == (service.key, dest)
     assert read_policy(row_of(text_of(policy_row(service.key, policy)))) == (service.key, policy)
+
+
+@given(
+    st.lists(
+        st.recursive(
+            st.none()
+            | st.booleans()
+            | st.integers()
+            | st.floats(allow_nan=False)
+            | st.text()
+            | st.sampled_from(Proto),
+            lambda inner: st.lists(inner, max_size=3),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_a_row_is_json(row: list[object]) -> None:
+    assert text_of(row) == json.dumps(row, separators=(",", ":"))
+    assert row_of(text_of(row)) == row
 
 
 @given(CHANGES)
