@@ -11,9 +11,14 @@ from pyvs.fastpath.layout import CHANGE, OWNER
 from pyvs.fastpath.libbpf import TestRunOptions, call
 from pyvs.fastpath.maps import ArrayMap
 from pyvs.fastpath.objects import LoadedObject
+from pyvs.fastpath.tables import Flag
 
 SET: Final = 1
 SET_HOP: Final = 2
+SET_KEPT: Final = 4
+
+Kept = tuple[int, int, bool]
+"""Active and inactive connections that the engine has of a destination, and whether that is overloaded."""
 
 
 class Changes:
@@ -34,13 +39,22 @@ class Changes:
         inactive: int = 0,
         wanted: dict[str, Any] | None = None,
         hop: bool = False,
+        kept: Kept | None = None,
     ) -> None:
         """Add to a destination's connections, and set what an administrator says of it.
 
-        wanted: fields of `layout.DEST`; hop: those of its next hop among them, else they stay. Raises OSError.
+        wanted: fields of `layout.DEST`; hop: those of its next hop among them, else they stay; kept: only without
+        wanted. Raises OSError.
         """
         fields = {} if wanted is None else {f"dest_{name}": value for name, value in wanted.items()}
         what = 0 if wanted is None else SET | (SET_HOP if hop else 0)
+        if kept is not None:
+            what = SET_KEPT
+            fields = {
+                "dest_kept_active": kept[0],
+                "dest_kept_inactive": kept[1],
+                "dest_flags": int(Flag.OVERLOAD) if kept[2] else 0,
+            }
         frame = CHANGE.pack(number=number, set=what, active=active, inactive=inactive, **fields)
         data = ctypes.create_string_buffer(frame, len(frame))
         options = TestRunOptions(sz=ctypes.sizeof(TestRunOptions))

@@ -194,9 +194,12 @@ DEST: Final = Layout(
     Field("tun_flags", "u8"),
     Field("redirects", "u32"),
     Field("redirected", "u32"),
+    Field("kept_active", "s32"),
+    Field("kept_inactive", "s32"),
 )
 """A destination. source: the address of this host in a tunnel's outer header; redirects: so many packets have gone up
-for an ICMP redirect, the last at the jiffies `redirected`, or later one that would have."""
+for an ICMP redirect, the last at the jiffies `redirected`, or later one that would have; kept_active, kept_inactive:
+connections that the engine has, which count as active and inactive do."""
 
 SERVICE_KEY: Final = Layout(
     "service_key",
@@ -246,8 +249,8 @@ CHANGE: Final = Layout(
     DEST,
 )
 """What is to become of a destination, as a frame for the program `pyvs_change`. head: in the place of Ethernet's;
-set: 1 to take what an administrator says from the destination that follows, 2 to take its next hop too; active and
-inactive are added to what is there."""
+set: 1 to take what an administrator says from the destination that follows, 2 to take its next hop too, 4 to take the
+engine's connections and whether it is overloaded; active and inactive are added to what is there."""
 
 OWN_MAC: Final = Layout(
     "own_mac", Field("mac", "be16", 3), Field("attached", "u8"), Field("reaches_out", "u8")

@@ -14,7 +14,7 @@ from pyvs.core.services import thresholds
 from pyvs.core.sync.policy import LEAST_REFRESH
 from pyvs.core.transmit.route import hold_route
 from pyvs.fastpath import refusal
-from pyvs.fastpath.change import Changes
+from pyvs.fastpath.change import Changes, Kept
 from pyvs.fastpath.layout import OWNER
 from pyvs.fastpath.tables import LIMITS, SYNC_V0, Flag
 
@@ -33,7 +33,9 @@ Identity = tuple[int, int, int, bytes, int, int, bytes, int]
 class Place:
     """A destination in the maps: its number, what was written, what was last read."""
 
-    __slots__ = ("active", "dest", "inactive", "number", "owner", "pulled", "refused", "service", "written")
+    __slots__ = (
+        "active", "dest", "inactive", "kept", "number", "owner", "pulled", "refused", "service", "written",
+    )  # fmt: skip
 
     def __init__(self, number: int, dest: Destination, service: Service) -> None:
         self.number = number
@@ -44,6 +46,8 @@ class Place:
         self.active = 0
         """Connections in the maps as last read: they are in the engine's counts already."""
         self.inactive = 0
+        self.kept: Kept | None = None
+        """What the maps were told of the engine's connections."""
         self.pulled = dict.fromkeys(COUNTERS, 0)
         self.refused: str | None = None
 
@@ -254,17 +258,31 @@ class Mirror:
     def _pull_counts(self, place: Place) -> None:
         present = self.fast.destination(place.number)
         active, inactive = present["active"] - place.active, present["inactive"] - place.inactive
-        if not active and not inactive:
-            return
+        if active or inactive:
+            dest = place.dest
+            told = place.kept == self._kept(place) and all(
+                place.written.get(name) == getattr(dest, name) for name in ("u_threshold", "l_threshold")
+            )
+            dest.activeconns += active
+            dest.inactconns += inactive
+            dest.refcnt += active + inactive
+            place.active, place.inactive = present["active"], present["inactive"]
+            if told:  # the programs knew all connections, and saw each of theirs come and go
+                dest.overloaded = bool(present["flags"] & Flag.OVERLOAD)
+            elif active + inactive > 0:
+                thresholds.bound(dest)
+            else:
+                thresholds.unbound(dest)
+        kept = self._kept(place)
+        if kept != place.kept:
+            self.changes.make(place.number, kept=kept)
+            place.kept = kept
+
+    @staticmethod
+    def _kept(place: Place) -> Kept:
+        """The connections that the engine has: not those in the maps."""
         dest = place.dest
-        dest.activeconns += active
-        dest.inactconns += inactive
-        dest.refcnt += active + inactive
-        place.active, place.inactive = present["active"], present["inactive"]
-        if active + inactive > 0:
-            thresholds.bound(dest)
-        else:
-            thresholds.unbound(dest)
+        return dest.activeconns - place.active, dest.inactconns - place.inactive, dest.overloaded
 
     def _credit(self, place: Place, more: dict[str, int]) -> None:
         for stats in (place.dest.stats, place.service.stats, self.ns.stats):
@@ -282,9 +300,10 @@ class Mirror:
 
     def moved(self, place: Place, active: int, inactive: int) -> None:
         """Connections went to the maps (positive) or came from there: nothing is counted anew. Raises OSError."""
-        self.changes.make(place.number, active=active, inactive=inactive)
         place.active += active
         place.inactive += inactive
+        place.kept = self._kept(place)
+        self.changes.make(place.number, active=active, inactive=inactive, kept=place.kept)
 
     @property
     def numbers(self) -> int:

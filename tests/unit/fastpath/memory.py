@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from pyvs.core.engine import Engine
-from pyvs.fastpath.change import Changes
+from pyvs.fastpath.change import Changes, Kept
 from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.fast import FastPath
 from pyvs.fastpath.layout import (
@@ -34,7 +34,7 @@ from pyvs.fastpath.owner import SharedTable
 from pyvs.fastpath.reports import Report, Reports
 from pyvs.fastpath.services import Services
 from pyvs.fastpath.sweep import Ended
-from pyvs.fastpath.tables import Miss
+from pyvs.fastpath.tables import Flag, Miss
 from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.shared import NOW, VIP, Shared, packed
 
@@ -195,6 +195,16 @@ class MemoryFast(FastPath):
         row = self.dests.at(number)
         row["active"] += active
         row["inactive"] += inactive
+        total = sum(row[name] for name in ("active", "inactive", "kept_active", "kept_inactive"))
+        if active + inactive > 0:
+            if row["u_threshold"] and total >= row["u_threshold"]:
+                row["flags"] |= Flag.OVERLOAD
+        elif (
+            total < row["l_threshold"]
+            if row["l_threshold"]
+            else total * 4 < (row["u_threshold"] or 1 << 32) * 3
+        ):
+            row["flags"] &= ~Flag.OVERLOAD
         self.dests.set(number, DEST.pack(**row))
         if counters:
             self.counters.add(number, **counters)
@@ -220,9 +230,14 @@ class MemoryChanges(Changes):
         inactive: int = 0,
         wanted: dict[str, Any] | None = None,
         hop: bool = False,
+        kept: Kept | None = None,
     ) -> None:
-        self.made.append((number, {"active": active, "inactive": inactive, "wanted": wanted, "hop": hop}))
+        if kept is None or active or inactive:
+            self.made.append((number, {"active": active, "inactive": inactive, "wanted": wanted, "hop": hop}))
         row = self.dests.at(number)
+        if kept is not None:
+            row["kept_active"], row["kept_inactive"], overloaded = kept
+            row["flags"] = row["flags"] | Flag.OVERLOAD if overloaded else row["flags"] & ~Flag.OVERLOAD
         if wanted is not None:
             kept = {"active", "inactive"} if hop else {name for name in row if name.startswith("hop_")}
             kept |= {"active", "inactive"}

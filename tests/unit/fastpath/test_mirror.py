@@ -3,7 +3,7 @@ import pytest
 from pyvs.core.control.specs import DestKey, DestSpec
 from pyvs.core.flags import Forward
 from pyvs.fastpath.change import Changes
-from pyvs.fastpath.layout import STATS
+from pyvs.fastpath.layout import DEST, STATS
 from pyvs.fastpath.mirror import Mirror
 from pyvs.fastpath.tables import Flag
 from pyvs.fastpath.takeover import left_behind
@@ -71,12 +71,12 @@ def test_a_threshold_reached_in_the_maps_is_reached(shared: Shared) -> None:
     place = shared.mirror.places[dest]
     shared.engine.control.set_dest(KEY, DestSpec(DestKey(SERVERS[0], 8080), u_threshold=4), shared.now)
     shared.mirror.renew()
-    shared.changes.make(place.number, inactive=4)
-    shared.mirror.pull()
-    assert dest.overloaded
-    shared.changes.make(place.number, inactive=-2)
-    shared.mirror.pull()
-    assert not dest.overloaded
+    for inactive, overloaded in ((4, True), (2, False)):  # as the programs write it
+        row = shared.fast.destination(place.number)
+        flags = row["flags"] | Flag.OVERLOAD if overloaded else row["flags"] & ~Flag.OVERLOAD
+        shared.fast.dests.set(place.number, DEST.pack(**{**row, "inactive": inactive, "flags": flags}))
+        shared.mirror.pull()
+        assert dest.overloaded is overloaded
     shared.changes.make(place.number, inactive=-2)
 
 

@@ -10,7 +10,7 @@ from pyvs.core.flags import Forward
 from pyvs.fastpath.entries import server_key
 from pyvs.fastpath.layout import CONN4, OWNER
 from pyvs.fastpath.owner import FULL, HOLD, OFTEN, SharedTable
-from pyvs.fastpath.tables import LIMITS
+from pyvs.fastpath.tables import LIMITS, Flag
 from pyvs.fastpath.views import View
 from pyvs.testing.shared import ACK, KEY, SERVERS, Shared
 
@@ -184,3 +184,40 @@ def test_a_reply_counts_as_life(case: Case) -> None:
     case.shared.now += 80.0  # longer than a handshake may be silent
     case.shared.from_client(40000, ACK)
     assert case.of_engine() == [40000]
+
+
+def test_the_programs_know_the_engines_connections(case: Case) -> None:
+    """What the engine keeps, and whether a server has enough: told with the counts, and with what wanders."""
+    shared = case.shared
+    dest = shared.dest(0)
+    place = shared.mirror.places[dest]
+    dest.activeconns, dest.inactconns, dest.overloaded = 3, 2, True
+
+    def told() -> tuple[int, int, bool]:
+        row = case.maps.destination(place.number)
+        return row["kept_active"], row["kept_inactive"], bool(row["flags"] & Flag.OVERLOAD)
+
+    assert told() == (0, 0, False)
+    shared.mirror.pull_counts()
+    assert told() == (3, 2, True)
+    shared.mirror.moved(place, 2, 1)
+    assert told() == (1, 1, True)
+    assert (dest.activeconns, dest.inactconns) == (3, 2)
+    case.maps.count(place.number, active=-1)
+    shared.mirror.pull_counts()
+    assert (dest.activeconns, dest.overloaded) == (2, False)
+    assert told() == (1, 1, False)
+
+
+def test_a_mark_of_overload_outlives_what_happened_meanwhile(case: Case) -> None:
+    """Three came and one went: still too many, which the sums alone would not tell."""
+    shared = case.shared
+    dest = shared.dest(0)
+    dest.u_threshold, dest.l_threshold = 3, 1
+    shared.mirror.renew()
+    place = shared.mirror.places[dest]
+    shared.mirror.pull_counts()
+    for change in (1, 1, 1, -1, -1):
+        case.maps.count(place.number, active=change)
+    shared.mirror.pull_counts()
+    assert (dest.activeconns, dest.overloaded) == (1, True)

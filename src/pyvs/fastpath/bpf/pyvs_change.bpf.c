@@ -2,7 +2,7 @@
 // under the programs' feet, so they are added to here, never overwritten. Called by test run, with a frame of ours.
 #include "states.h"
 
-enum { SET = 1, SET_HOP = 2 };
+enum { SET = 1, SET_HOP = 2, SET_KEPT = 4 };
 
 MAP(owners, BPF_MAP_TYPE_ARRAY, MAX_DESTS, __u32, struct owner, 0);
 
@@ -32,6 +32,14 @@ SEC("tc") int pyvs_change(struct __sk_buff *skb) {
         if (change->set & SET_HOP)
             dest->hop = wanted->hop;
         dest->flags = wanted->flags;
+    }
+    if (change->set & SET_KEPT) {
+        dest->kept_active = wanted->kept_active;
+        dest->kept_inactive = wanted->kept_inactive;
+        if (wanted->flags & DEST_OVERLOAD)
+            __sync_fetch_and_or(&dest->flags, DEST_OVERLOAD);
+        else
+            __sync_fetch_and_and(&dest->flags, ~(__u32)DEST_OVERLOAD);
     }
     if (change->active)
         __sync_fetch_and_add(&dest->active, change->active);

@@ -169,7 +169,7 @@ APART long consider(__u32 at, CONTEXT(search) *context) {
     struct dest *dest = dest_at(*number);
     if (!dest || !able(dest))
         return 0;
-    __u64 active = (__u32)dest->active, load;
+    __u64 active = active_of(dest), load;
     __s32 weight = dest->weight;
     switch (s->kind) {
     case SELECT_FO:
@@ -192,11 +192,11 @@ APART long consider(__u32 at, CONTEXT(search) *context) {
         load = active + 1;
         break;
     case SELECT_LC:
-        load = (active << 8) + (__u32)dest->inactive;
+        load = (active << 8) + inactive_of(dest);
         weight = 1;
         break;
     default:
-        load = (active << 8) + (__u32)dest->inactive;
+        load = (active << 8) + inactive_of(dest);
     }
     if (s->best == NOBODY || s->load * (__u32)weight > load * (__u32)s->weight) {
         s->best = *number;

@@ -24,8 +24,13 @@ static __always_inline bool expired(struct frame *f, const struct conn *conn) {
 
 // ---- a destination's connections -----------------------------------------
 
+// Those of the engine count as ours do.
+static __always_inline __u32 active_of(struct dest *dest) { return dest->active + dest->kept_active; }
+
+static __always_inline __u32 inactive_of(struct dest *dest) { return dest->inactive + dest->kept_inactive; }
+
 static __always_inline __u32 connections(struct dest *dest) {
-    return (__u32)dest->active + (__u32)dest->inactive;
+    return active_of(dest) + inactive_of(dest);
 }
 
 static __always_inline void bound(struct dest *dest, bool active) {
