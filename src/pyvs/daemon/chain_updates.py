@@ -25,8 +25,8 @@ GATHER_SECONDS: Final = 0.1
 """How long gathered changes wait at least."""
 PATIENCE_SECONDS: Final = 0.1
 """How long an answer waits for iptables; it goes on in the background if it takes longer."""
-MANY: Final = 100
-"""Services from which on a thread writes the chains: packets must not wait for that."""
+MANY: Final = 60
+"""Services and servers, removed ones too, from which on a thread writes the chains: packets must not wait for that."""
 REST: Final = 19
 """So many times the processor time that it took to put many chains in, nothing is put in again."""
 REST_MAX: Final = 0.8
@@ -125,7 +125,8 @@ class ChainUpdates:
 
     @property
     def _many(self) -> bool:
-        return len(self._ns.services) > MANY
+        services, trash = self._ns.services, self._ns.trash
+        return bool(trash.coming) or len(services) + services.places + len(trash) > MANY
 
     def look(self) -> None:
         """Now and then: removed servers may have been forgotten."""

@@ -1,4 +1,4 @@
-"""The event loop: whoever has something to read is called, timers run, and when nothing happens memory is tidied."""
+"""The event loop: whoever has something to read is called, timers run, and memory is tidied after each round."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Final, Protocol
 SECOND: Final = 1.0
 SWITCH_SECONDS: Final = 0.0005
 """For so long at most a thread that writes chains keeps packets waiting."""
-YOUNG_MAX: Final = 20_000
-"""Objects that one tidying looks at, at most: some milliseconds."""
+YOUNG_MAX: Final = 10_000
+"""Objects that one tidying looks at, at most: half a millisecond."""
 
 
 class HasDescriptor(Protocol):
@@ -65,8 +65,7 @@ class Loop:
                 if wake is not None and wake <= clock():
                     tick()
                     wake = next_time()
-                elif not events:
-                    tidy()
+                tidy()
             except Exception as error:  # packets must go on, whatever one command or one moment has hit
                 if self._fault is None:
                     raise
@@ -89,9 +88,12 @@ def freeze() -> None:
 
 
 def tidy() -> None:
-    """Collect the few cycles that commands have left, and put the rest out of the collector's sight."""
-    young = gc.get_count()[0]
-    if 0 < young <= YOUNG_MAX:
+    """Collect the few cycles that commands have left, and put the rest out of the collector's sight.
+
+    After each round: 20 ns an object while it is fresh in the processor's memory. Later it would be 500 ns, and nobody
+    could say how many there are, for the collector's count is less by one for each old object that went meanwhile.
+    """
+    if 0 < gc.get_count()[0] <= YOUNG_MAX:
         gc.collect(0)
     gc.freeze()
 

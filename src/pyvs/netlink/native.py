@@ -50,8 +50,9 @@ PAGE: Final = 30_000
 """Bytes of text in one answer; a frame of the control socket takes twice as many."""
 STAGED_MAX: Final = 500_000
 """Changes that one client may prepare."""
-_STRETCH: Final = 50
+_STRETCH: Final = 25
 """Changes that are read in one go."""
+_FORGOTTEN: Final = 500
 STAGERS_MAX: Final = 4
 """Clients that may prepare changes at once; one more, and the first has to begin again."""
 
@@ -126,7 +127,17 @@ class Native:
                 yield from self._stage(portid, text, anew=bool(values.get("first")))
             case _C.APPLY:
                 changes = self._staged.pop(portid, [])
-                count = yield from control.applying(changes, values.get("generation"), now)
+                try:
+                    count = yield from control.applying(changes, values.get("generation"), now)
+                except ControlError as problem:
+                    refusal: ControlError | None = problem
+                else:
+                    refusal = None
+                while changes:  # to forget them takes time as well
+                    del changes[-_FORGOTTEN:]
+                    yield None
+                if refusal is not None:
+                    raise refusal
                 yield {"count": count}
             case _C.SET_POLICY:
                 control.set_policy(*read_policy(row_of(text)), now)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 STRETCH: Final = 30
 """Changes that are tried or made in one step: about a millisecond."""
-MANY: Final = 1000
+MANY: Final = 300
 """Changes that are only sorted in one step."""
 JOB: Final = "apply"
 _END: Final = object()
@@ -120,6 +120,10 @@ def apply(
         families[family] = families.get(family, 0) + 1
     ns.services.promised = promised
     ns.jobs.begin(JOB, _kept(control, step.families))
+    while step.groups:
+        step.groups.popitem()
+        if not len(step.groups) % MANY:
+            yield
     while JOB in ns.jobs:
         yield
         ns.jobs.step_of(JOB)

@@ -124,6 +124,7 @@ def clear_away(ns: Namespace) -> Iterator[None]:
             left = STRETCH
             if service.destinations:
                 ns.trash.expect(service)
+            ns.services.forget(2 * STRETCH)
             yield
 
 

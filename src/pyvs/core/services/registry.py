@@ -33,6 +33,8 @@ class Registry:
 
         Kernel: `rs_table`.
         """
+        self._gone: dict[ServerPlace, dict[Destination, None]] = {}
+        """The servers before all were cleared."""
         self.promised: dict[ServiceName, Iterator[None]] = {}
         """Changes of services that hold already; they are made, a step each, before somebody finds the service."""
         self._added = 0
@@ -51,6 +53,11 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._by_address) + len(self._by_mark)
+
+    @property
+    def places(self) -> int:
+        """At how many addresses and ports there are NAT and tunnel servers."""
+        return len(self._servers)
 
     def __iter__(self) -> Iterator[Service]:
         yield from list(self._by_address.values())
@@ -131,10 +138,16 @@ class Registry:
     def clear(self) -> list[dict[ServiceName, Service]]:
         """Forget all services and servers in one step; the services, by name."""
         services: list[Any] = [self._by_address, self._by_mark]
+        self._gone = self._servers
         self._by_address, self._by_mark, self._servers, self.families = {}, {}, {}, {}
         self.ftp_services = self.port_zero_services = self.mixed = self.conn_out_services = 0
         self.generation += 1
         return services
+
+    def forget(self, most: int) -> None:
+        """Let go of some of what was cleared: to free all that memory takes time."""
+        for _ in range(min(most, len(self._gone))):
+            self._gone.popitem()
 
     def _named(self, service: Service) -> Any:
         return self._by_mark if service.fwmark else self._by_address

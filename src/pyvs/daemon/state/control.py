@@ -43,6 +43,8 @@ class KeptControl(ToldControl):
         """Told of the changes of one long step, which it keeps a stretch at a time."""
         self.ready: Callable[[int], None] | None = None
         """Asked before a change is made whether so many bytes can be kept. Raises ControlError."""
+        self.forget: Callable[[], Iterator[None]] | None = None
+        """Frees what was kept of all that was removed, a stretch a step."""
         self._wall = wall
         self._together: list[Row] | None = None
 
@@ -129,6 +131,8 @@ class KeptControl(ToldControl):
         self._ready()
         super().flush(now)
         self._note("flush")
+        if self.forget is not None:
+            self.ns.jobs.begin("forget", self.forget())
 
     # ---- beyond the kernel's -----------------------------------------------
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 Row = list[Any]
 _ANY: Final = ("0.0.0.0", "0")
+_FORGOTTEN: Final = 200
 
 
 class Kept:
@@ -29,6 +30,8 @@ class Kept:
         """By service; then the service itself (``), its servers, policy and draining."""
         self.settings: dict[str, Row] = {}
         self.masquerade: list[Row] = []
+        self.gone: list[dict[str, dict[str, Row]]] = []
+        """What was there before all were removed: to free so much memory takes time."""
         self._parts: dict[int, list[Row]] = {}
         """Of steps that are not whole yet."""
 
@@ -84,7 +87,17 @@ class Kept:
         self.services.get(row[1], {}).pop(f"drain {row[2]}", None)
 
     def _flush(self, row: Row) -> None:
+        self.gone.append(self.services)
         self.services = {}
+
+    def forget(self) -> Iterator[None]:
+        """Let go of what is gone, a stretch a step."""
+        while self.gone:
+            for _ in range(min(_FORGOTTEN, len(self.gone[-1]))):
+                self.gone[-1].popitem()
+            if not self.gone[-1]:
+                self.gone.pop()
+            yield
 
     def _setting(self, row: Row) -> None:
         self.settings[row[0]] = row
