@@ -10,6 +10,7 @@ from typing import Final, TextIO
 
 from pyvs.core.errors import PyvsError
 from pyvs.core.wording import counted
+from pyvs.fastpath.owner import AUDIT
 from pyvs.fastpath.partner import Partner
 from pyvs.fastpath.tables import Miss
 from pyvs.play.director import Director, Ipvsadm
@@ -66,6 +67,8 @@ class FastDirector(Director):
                     for ended in self.stage.fast.sweep():
                         partner.table.note_ended(ended)
             partner.mirror.configure()
+        for _ in range(len(partner.table.controls) // AUDIT + 2):
+            partner.table.audit()
         partner.before_verbs()
 
     def _settle(self, partner: Partner) -> None:
