@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,39 @@ def test_unknown_command() -> None:
     done = CliRunner().invoke(main, ["frobnicate"])
     assert done.exit_code == 2
     assert "No such command 'frobnicate'" in done.output
+
+
+def test_who_schedules_is_asked_only_with_the_fast_path(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        main, ["play", "--fast-new", "on", str(RECORDINGS / "nodest.json"), "-o", str(tmp_path)]
+    )
+    assert done.exit_code == 2
+    assert "add --fast tc or --fast xdp" in done.output
+
+
+def test_no_privilege_no_fast_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    folder = tmp_path / "out"
+    done = CliRunner().invoke(
+        main, ["play", "--fast", "tc", str(RECORDINGS / "nodest.json"), "-o", str(folder)]
+    )
+    assert done.exit_code == 1
+    assert "pyvs play: playing with the fast path on needs root" in done.output
+    assert not folder.exists()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("new", "served"), [("on", 8), ("off", 7)])
+def test_the_programs_say_what_they_did(new: str, served: int, tmp_path: Path) -> None:
+    plain, fast = tmp_path / "plain", tmp_path / "fast"
+    file = str(RECORDINGS / "nat-tcp.json")
+    CliRunner().invoke(main, ["play", file, "-o", str(plain)])
+    namespace = os.readlink("/proc/thread-self/ns/net")
+    done = CliRunner().invoke(main, ["play", "--fast", "tc", "--fast-new", new, file, "-o", str(fast)])
+    if "needs root" in done.output or "does not take" in done.output:
+        pytest.skip(done.output)
+    assert done.exit_code == 0, done.output
+    assert f"{served} of 8 packets served by the programs" in done.output
+    assert os.readlink("/proc/thread-self/ns/net") == namespace
+    played = [json.loads((folder / "nat-tcp.json").read_text()) for folder in (plain, fast)]
+    assert played[0] == played[1]
