@@ -10,6 +10,7 @@ import pytest
 
 from pyvs.lab import course
 from pyvs.lab.director import Director, program
+from pyvs.lab.errors import LabError
 from pyvs.lab.howto import PLANS, topology
 from pyvs.lab.lab import Lab
 
@@ -33,8 +34,8 @@ def page(connection: http.client.HTTPConnection) -> str:
     return text.partition("<title>")[2].partition("</title>")[0]
 
 
-def ask() -> str:
-    connection = http.client.HTTPConnection(VIRTUAL, 80, timeout=5)
+def ask(port: int = 80) -> str:
+    connection = http.client.HTTPConnection(VIRTUAL, port, timeout=5)
     try:
         return page(connection)
     finally:
@@ -73,7 +74,7 @@ def test_a_keep_alive_connection_goes_on_after_a_clean_restart(tmp_path: Path) -
             first = lab["client1"].call(lambda: page(connection))
             local = connection.sock.getsockname()
         with Director(lab, options) as director:
-            assert "1 connections go on" in director.log_file.read_text()
+            assert "1 connection goes on" in director.log_file.read_text()
             assert lab["client1"].call(lambda: page(connection)) == first
             assert connection.sock.getsockname() == local
             assert (
@@ -129,3 +130,35 @@ def test_a_file_with_a_mistake_changes_nothing() -> None:
         assert done.returncode == 1
         assert "-:5: " in err
         assert director.adm("-S -n") == before
+
+
+def test_what_ipvsadm_can_not_say_is_applied_saved_and_kept(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    options = ("--state-dir", str(tmp_path / "state"), "--rules", str(rules))
+    marked = (
+        f"# pyvs: policy -t {VIRTUAL}:80 --idle 600 --at-expiry rst\n"
+        "# pyvs: masquerade add 10.99.0.0/24\n"
+        f"# pyvs: portfw -a -P tcp -L {VIRTUAL} 81 -R {SERVERS[0]} 80 -p 2\n"
+    )
+    rules.write_text(RULES)
+    with Lab(topology("nat")) as lab:
+        course.start_servers(lab, "nat", (4,))
+        with Director(lab, options) as director:
+            assert pyvs(director, "save") == RULES
+            pyvs(director, "apply", "-", given=RULES + marked)
+            saved = pyvs(director, "save")
+            assert sorted(saved.splitlines()) == sorted((RULES + marked).splitlines())
+            assert lab["client1"].call(ask) in ("server1", "server2", "server3")
+            assert lab["client1"].call(lambda: ask(81)) == "server1"
+            assert director.process is not None
+            director.process.send_signal(signal.SIGKILL)
+            director.process.wait(10)
+        with Director(lab, options) as director:
+            assert pyvs(director, "save") == saved
+        rules.write_text(RULES + marked.partition("\n")[0] + "\n")
+        with Director(lab, options) as director:
+            assert "the rule file has changed: 2 changes" in director.log_file.read_text()
+            assert sorted(pyvs(director, "save").splitlines()) == sorted(rules.read_text().splitlines())
+        rules.write_text(RULES + "# pyvs: policy -t 192.0.2.77:80 --idle 5\n")
+        with pytest.raises(LabError, match=r"rules:5: it has a policy of service TCP 192.0.2.77:80"):
+            Director(lab, options).__enter__()
