@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,8 @@ _FORWARD: Final = "filter -A FORWARD "
 Network = IPv4Network | IPv6Network
 LOOKED_AT: Final = 64
 """Addresses that are looked at, so that thousands of them delay no packet; the first tell enough."""
+SERVICES: Final = 500
+"""Likewise services."""
 
 
 def hints(ns: Namespace, environment: LiveEnvironment, *, proc: Path = PROC) -> Iterator[str]:
@@ -38,7 +40,7 @@ def hints(ns: Namespace, environment: LiveEnvironment, *, proc: Path = PROC) -> 
 
 def _virtual_addresses(ns: Namespace, environment: LiveEnvironment) -> Iterator[str]:
     told: set[bytes] = set()
-    for service in ns.services:
+    for service in islice(ns.services, SERVICES):
         if service.fwmark or service.addr in told:
             continue
         told.add(service.addr)
@@ -190,9 +192,12 @@ def _sources(ns: Namespace, family: Family) -> Iterator[Network]:
 
 
 def _destinations(ns: Namespace, family: Family | None = None) -> Iterator[Destination]:
-    for service in ns.services:
+    """Servers of services of a family, the first ones."""
+    if family is not None and not ns.services.families.get(family):
+        return
+    for service in islice(ns.services, SERVICES):
         if family is None or service.af == family:
-            yield from service.destinations
+            yield from service.destinations[:LOOKED_AT]
 
 
 def _read(path: Path) -> int | None:

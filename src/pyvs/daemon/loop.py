@@ -14,8 +14,8 @@ from typing import Final, Protocol
 SECOND: Final = 1.0
 SWITCH_SECONDS: Final = 0.0005
 """For so long at most a thread that writes chains keeps packets waiting."""
-YOUNG_MAX: Final = 10_000
-"""Objects that one tidying looks at, at most: half a millisecond."""
+YOUNG_MAX: Final = 3000
+"""Objects that one tidying looks at, at most, those of threads among them: a millisecond."""
 
 
 class HasDescriptor(Protocol):

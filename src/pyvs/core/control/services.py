@@ -20,8 +20,8 @@ from pyvs.core.wording import counted
 NO_SCHEDULER: Final = "none"
 ADDRESS_LENGTH: Final = {Family.INET: 4, Family.INET6: 16}
 LONGEST_PREFIX: Final = 128
-STRETCH: Final = 250
-"""Servers of one step of a removal, or of setting counters to zero: half a millisecond."""
+STRETCH: Final = 120
+"""Servers of one step of a removal, or of setting counters to zero: a quarter of a millisecond."""
 
 
 def check_key(key: ServiceKey) -> None:
@@ -124,7 +124,7 @@ def clear_away(ns: Namespace) -> Iterator[None]:
             left = STRETCH
             if service.destinations:
                 ns.trash.expect(service)
-            ns.services.forget(2 * STRETCH)
+            ns.services.forget(STRETCH)
             yield
 
 

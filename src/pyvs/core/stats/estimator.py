@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 PERIOD: Final = 2.0
 """Seconds between two runs."""
-STRETCH: Final = 500
-"""Objects of one step of a run: half a millisecond."""
+STRETCH: Final = 250
+"""Objects of one step of a run: a quarter of a millisecond."""
 
 
 def estimate(counters: Counters) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 Row = list[Any]
 _ANY: Final = ("0.0.0.0", "0")
-_FORGOTTEN: Final = 200
+_FORGOTTEN: Final = 50
 
 
 class Kept:
