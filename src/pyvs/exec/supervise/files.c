@@ -230,16 +230,28 @@ static int list(const struct target *target, const struct seccomp_notif *call, s
 	return 0;
 }
 
+/* Whether a folder that is listed is outside of /proc. */
+static bool listed_elsewhere(pid_t thread, int fd)
+{
+	char link[64], where[PATH_MAX];
+	ssize_t length;
+
+	snprintf(link, sizeof link, "/proc/%d/fd/%d", thread, fd);
+	length = readlink(link, where, sizeof where);
+	return length > 0 && (length < 5 || strncmp(where, "/proc", 5));
+}
+
 /*
- * Whether a call certainly is on other files: most are, and need no look at who makes it. Paths of less than eight bytes
- * before the end of a page are looked at closer.
+ * Whether a call certainly is on other files: most are, and need no closer look at who makes it. What is ours has "vs" in
+ * its path, unless that begins at a descriptor.
  */
 bool file_elsewhere(const struct seccomp_notif *call)
 {
 	struct target target = {.thread = call->pid, .process = call->pid};
 	const uint64_t *arguments = (const uint64_t *)call->data.args;
-	uint64_t path;
-	char start[8];
+	bool from_descriptor = false;
+	char path[PATH_MAX];
+	uint64_t address;
 
 	switch (call->data.nr) {
 	case __NR_openat:
@@ -248,7 +260,8 @@ bool file_elsewhere(const struct seccomp_notif *call)
 	case __NR_faccessat:
 	case __NR_faccessat2:
 	case __NR_readlinkat:
-		path = arguments[1];
+		from_descriptor = (int)arguments[0] != AT_FDCWD;
+		address = arguments[1];
 		break;
 #ifdef __NR_open
 	case __NR_open:
@@ -261,14 +274,18 @@ bool file_elsewhere(const struct seccomp_notif *call)
 	case __NR_lgetxattr:
 	case __NR_listxattr:
 	case __NR_llistxattr:
-		path = arguments[0];
+		address = arguments[0];
 		break;
+	case __NR_getdents64:
+		return listed_elsewhere(call->pid, arguments[0]);
 	default:
 		return false;
 	}
-	if (!target_read(&target, path, start, sizeof start))
+	if (!target_path(&target, address, path, sizeof path))
 		return false;
-	return *start == '/' && strncmp(start, "/proc", 5);
+	if (*path == '/')
+		return strncmp(path, "/proc", 5) || !strstr(path, "vs");
+	return !from_descriptor && !strstr(path, "vs");
 }
 
 /* Answer a call on files: false when it is none; `result` is as call_answer's. */
