@@ -17,16 +17,18 @@ from pyvs.core.command import Transmit
 from pyvs.core.connections.expiry import TICK
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
-from pyvs.core.flags import ConnFlag, Family, Forward, Hook, Proto
+from pyvs.core.flags import ConnFlag, Family, Forward, Hook, Proto, ServiceFlag
 from pyvs.core.packet.packet import Packet
+from pyvs.core.scheduling.persist import masked
 from pyvs.core.transmit.rewrite import ttl_decremented
 from pyvs.core.verdict import Action
 from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.entries import OffloadedConnection
 from pyvs.fastpath.fast import FastPath, Mode
+from pyvs.fastpath.layout import TEMPLATE
 from pyvs.fastpath.selection import NOT_HERE, select
 from pyvs.fastpath.server import Server
-from pyvs.fastpath.tables import Miss
+from pyvs.fastpath.tables import Miss, TemplateStatus
 from pyvs.testing.environment import FixedEnvironment
 
 FIRST = 1_000_000
@@ -57,6 +59,11 @@ class Course:
     outer6: bool = False
     adopt: bool = False
     """The engine schedules, and hands over what it made."""
+    persist: int = 0
+    """Seconds that templates live, 0: there are none."""
+    netmask: int = 0
+    """IPv4: a mask as a number, IPv6: a prefix's length; 0: each client for itself."""
+    all_ports: bool = False
     sysctl: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
@@ -84,6 +91,8 @@ class Twins:
             fast.jiffies.hz, FIRST, -0.5 / fast.jiffies.hz
         )  # half a jiffy late: no cut is near
         self.now = 1.0
+        self.tied = False
+        """Two things ended at the same moment, and so in any order."""
         local = [packed(course.vip), packed("10.9.0.1"), packed("2001:db8:2::1")]
         self.engine = Engine(FixedEnvironment(local, {"pyvs0": MTU}))
         self.engine.ns.use_express = False
@@ -96,12 +105,15 @@ class Twins:
             reuse_mode=self.engine.ns.sysctl.conn_reuse_mode,
             expire_nodest=self.engine.ns.sysctl.expire_nodest_conn,
             sloppy_tcp=self.engine.ns.sysctl.sloppy_tcp,
+            quiescent=self.engine.ns.sysctl.expire_quiescent_template,
+            all_ports=int(course.all_ports),
             secure=0,
         )
         for protocol, port in SERVICES:
             key = self.service_key(protocol, port)
-            netmask = 128 if course.six else 0xFFFFFFFF
-            spec = ServiceSpec(key, course.scheduler, flags=course.flags, netmask=netmask)
+            netmask = course.netmask or (128 if course.six else 0xFFFFFFFF)
+            flags = course.flags | (ServiceFlag.PERSISTENT if course.persist else 0)
+            spec = ServiceSpec(key, course.scheduler, flags=flags, timeout=course.persist, netmask=netmask)
             self.engine.control.new_service(spec, 0.0)
             for index, weight in enumerate(course.weights):
                 dport = course.dport if course.forward == Forward.MASQ else port
@@ -121,7 +133,10 @@ class Twins:
 
     def service_key(self, protocol: int, port: int) -> ServiceKey:
         return ServiceKey(
-            Family.INET6 if self.course.six else Family.INET, protocol, packed(self.course.vip), port
+            Family.INET6 if self.course.six else Family.INET,
+            protocol,
+            packed(self.course.vip),
+            0 if self.course.all_ports else port,
         )
 
     # ---- the maps follow the engine -----------------------------------------
@@ -137,7 +152,9 @@ class Twins:
                 continue
             selection = select(service.scheduler, self.number)
             self.selections[service.order] = selection
-            self.fast.services.set(*key, selection)
+            mask = masked(service, b"\xff" * len(service.addr)) if self.course.persist else b""
+            persist = self.fast.jiffies.length(self.course.persist)
+            self.fast.services.set(*key, selection, persist=persist, mask=mask)
         for dest, _ in self.engine.ns.trash:
             self.write(dest)
 
@@ -169,13 +186,25 @@ class Twins:
     def tick(self, seconds: float = 0.0) -> None:
         self.now += seconds
         self.fast.configure(now=self.fast.jiffies.at(self.now))
+        before = self.now - seconds
         while self.engine.next_timeout() <= self.now:
-            self.engine.handle_timeouts(self.now)
+            # What belongs to templates is told from what does not by the order in which both end.
+            before = max(before, self.engine.next_timeout()) if self.course.persist else self.now
+            self.tied |= bool(self.course.persist) and self.ties(before)
+            self.engine.handle_timeouts(before)
         self.engine.handle_timeouts(self.now)
         self.engine.drain()
         for _ in range(2):  # what went while the first looked may have hidden others
             for _ended in self.fast.sweep():
                 pass
+
+    def ties(self, now: float) -> bool:
+        """Whether a template's time is over at the same moment as that of one of its connections."""
+        return any(
+            conn.control is not None and abs(conn.expires - conn.control.expires) < 0.05
+            for conn in self.engine.ns.connections
+            if conn.expires < now + 0.05
+        )
 
     # ---- packets ----------------------------------------------------------------
 
@@ -266,6 +295,7 @@ class Twins:
                 bool(c.flags & ConnFlag.INACTIVE), self.fast.jiffies.at(c.expires),
             )
             for c in self.engine.ns.connections
+            if not c.template
         )  # fmt: skip
 
     def compare(self) -> None:
@@ -280,9 +310,49 @@ class Twins:
             for c in self.fast.connections()
         )  # fmt: skip
         assert ours == self.connections()
+        self.compare_templates()
         for dest, number in self.numbers.items():
             row = self.fast.destination(number)
             assert (row["active"], row["inactive"]) == (dest.activeconns, dest.inactconns)
+            assert row["persistent"] == dest.persistconns
             assert bool(row["flags"] & 2) == dest.overloaded
             if not self.course.adopt:
                 assert self.fast.totals(number) == dest.stats.live()._asdict()
+
+    def compare_templates(self) -> None:
+        """Whom they belong to, what of them was established, how many connections they have, and their end."""
+        addresses = {number: dest.addr for dest, number in self.numbers.items()}
+        jiffies = self.fast.jiffies
+        ours: list[tuple[Any, ...]] = []
+        for entry in self.fast.templates.items():
+            t = TEMPLATE.unpack(entry[1])
+            size = 4 if t["template_key_af"] == Family.INET else 16
+            nowhere = bool(t["status"] & TemplateStatus.NOWHERE)
+            ports = (t["template_key_vport"], t["dport"])
+            assert t["engine"] == 0
+            ours.append(
+                (
+                    t["template_key_protocol"],
+                    bytes(t["template_key_caddr"])[:size],
+                    bytes(t["template_key_vaddr"])[:size],
+                    (0xFFFF, 0xFFFF) if nowhere else tuple(int.from_bytes(port, "big") for port in ports),
+                    addresses[t["dest"]],
+                    t["status"] & TemplateStatus.ASSURED,
+                    t["controls"],
+                    t["timeout"],
+                    t["seen"] + t["timeout"],
+                )
+            )
+        theirs = [
+            (
+                c.protocol, c.caddr, c.vaddr, (c.vport, c.dport), c.daddr, c.state, c.n_control,
+                jiffies.length(c.timeout), jiffies.at(c.expires),
+            )
+            for c in self.engine.ns.connections
+            if c.template
+        ]  # fmt: skip
+        ours.sort()
+        theirs.sort()
+        assert [row[:-1] for row in ours] == [row[:-1] for row in theirs]
+        for one, other in zip(ours, theirs, strict=True):
+            assert abs(one[-1] - other[-1]) <= jiffies.length(0.05), (one, other)

@@ -63,6 +63,7 @@ class Fast(Partner):
         super().__init__(fast, engine, changes, new=new)
         self.mirror.waiting = waiting
         self.taken_over = len(waiting)
+        self.table.mapped.inherit()
         self.log = log
         self.clock = clock
         self.environment = environment
@@ -71,6 +72,8 @@ class Fast(Partner):
         self._second = clock()
         self._counts_at = 0.0
         self._sweep: Iterator[list[Ended]] | None = None
+        self._coming: Iterator[None] | None = None
+        """Connections that come back from the maps."""
         self._sweep_at = clock()
         self._swept = 0.0
         """Seconds of work that the present sweep has taken."""
@@ -126,11 +129,18 @@ class Fast(Partner):
                 "the fast path is at no device: there is no Ethernet here that takes its program"
             )
             return
-        taken = sum(place.active + place.inactive for place in self.mirror.places.values())
+        places = self.mirror.places.values()
+        taken = sum(place.active + place.inactive for place in places)
+        templates = sum(place.persistent for place in places)
         whose = ("connection of the director before is", "connections of the director before are")
         self.log.info(
             f"the fast path is on by {'/'.join(sorted(set(self.links.attached.values())))} at {', '.join(devices)}"
             + (f"; {counted(taken, *whose)} taken over" if self.taken_over else "")
+            + (
+                f", and {counted(templates, 'template', 'templates')}"
+                if self.taken_over and templates
+                else ""
+            )
         )
 
     def _attach(self) -> list[str]:
@@ -235,7 +245,7 @@ class Fast(Partner):
     @property
     def due(self) -> float:
         """When to call `tick` next."""
-        if self._dirty or self._sweep is not None:
+        if self._dirty or self._sweep is not None or self._coming is not None:
             return 0.0
         due = min(self._second, self._sweep_at)
         held = self.table.due
@@ -253,12 +263,14 @@ class Fast(Partner):
             if self.mirror.waiting and now >= self._patience:
                 self._give_up_waiting()
         self.table.settle(now)
+        if self._coming is not None and next(self._coming, self) is self:
+            self._coming = None
         self._go_on_sweeping(now)
 
-    def renew(self) -> list[Place]:
+    def renew(self) -> None:
         """As any partner; the log is told when nothing can be offloaded any more, or can be again."""
         before = self.answered
-        back = super().renew()
+        super().renew()
         if self.answered != before:
             self._answered_changed()
         if self.mirror.refused != self._refused:
@@ -267,13 +279,19 @@ class Fast(Partner):
                 self.log.info("the fast path serves again")
             else:
                 self.log.info(f"the fast path rests: {self._refused}")
-        return back
+
+    def bring_back(self, places: list[Place]) -> None:
+        """As any partner, but in stretches: what has packets in the meantime comes back by them."""
+        every = self.mirror.places.values()
+        self._coming = self.table.come_back([place for place in every if place.rests or place in places])
 
     def _go_on_sweeping(self, now: float) -> None:
         if self._sweep is None:
             if now < self._sweep_at:
                 return
-            if not any(place.active or place.inactive for place in self.mirror.places.values()):
+            if not any(
+                place.active or place.inactive or place.persistent for place in self.mirror.places.values()
+            ):
                 self._sweep_at = now + SECOND
                 return
             self._sweep, self._swept = self.fast.sweep(), 0.0

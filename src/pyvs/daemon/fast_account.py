@@ -37,6 +37,7 @@ def _lines(fast: Fast) -> Iterator[str]:
     yield f"new connections: scheduled {new}"
     live = sum(place.active + place.inactive for place in places)
     yield f"connections in the maps: {live}"
+    yield f"templates in the maps: {sum(place.persistent for place in places)}"
     yield f"handed over by the engine: {table.handed_over}"
     yield f"came back to the engine: {table.came_back}"
     yield f"ended in the maps: {table.ended}"
@@ -66,6 +67,8 @@ def _lines(fast: Fast) -> Iterator[str]:
             if place.service.af == family
         )
         yield f"  {name:<12} {filled} of {fast.fast.loaded.entries(name)} entries"
+    filled = sum(place.persistent for place in places)
+    yield f"  {'templates':<12} {filled} of {fast.fast.loaded.entries('templates')} entries"
     yield f"  {'dests':<12} {len(places)} of {LIMITS['MAX_DESTS']} entries"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pyvs.fastpath import build
-from pyvs.fastpath.layout import CHANGE, OWNER
+from pyvs.fastpath.layout import CHANGE, OWNER, TEMPLATE_CHANGE
 from pyvs.fastpath.libbpf import TestRunOptions, call
 from pyvs.fastpath.maps import ArrayMap
 from pyvs.fastpath.objects import LoadedObject
@@ -16,6 +16,9 @@ from pyvs.fastpath.tables import Flag
 SET: Final = 1
 SET_HOP: Final = 2
 SET_KEPT: Final = 4
+SET_TIME: Final = 1
+SET_TOLD: Final = 2
+SET_OVER: Final = 4
 
 Kept = tuple[int, int, bool]
 """Active and inactive connections that the engine has of a destination, and whether that is overloaded."""
@@ -29,6 +32,7 @@ class Changes:
         shared = {name: fd for name, fd in loaded.maps.items() if name != "rodata"}
         self._object = LoadedObject(build.program("pyvs_change"), pins=pins, shared=shared)
         self._program = self._object.program("pyvs_change")
+        self._template_program = self._object.program("pyvs_template")
         self.owners = ArrayMap(self._object.maps["owners"], OWNER)
 
     def make(
@@ -37,11 +41,12 @@ class Changes:
         *,
         active: int = 0,
         inactive: int = 0,
+        persistent: int = 0,
         wanted: dict[str, Any] | None = None,
         hop: bool = False,
         kept: Kept | None = None,
     ) -> None:
-        """Add to a destination's connections, and set what an administrator says of it.
+        """Add to a destination's connections and templates, and set what an administrator says of it.
 
         wanted: fields of `layout.DEST`; hop: those of its next hop among them, else they stay; kept: only without
         wanted. Raises OSError.
@@ -55,14 +60,50 @@ class Changes:
                 "dest_kept_inactive": kept[1],
                 "dest_flags": int(Flag.OVERLOAD) if kept[2] else 0,
             }
-        frame = CHANGE.pack(number=number, set=what, active=active, inactive=inactive, **fields)
+        frame = CHANGE.pack(
+            number=number, set=what, active=active, inactive=inactive, persistent=persistent, **fields
+        )
+        if self._run(self._program, frame):
+            raise OSError(f"the program pyvs_change refused destination {number}")
+
+    def template(
+        self,
+        number: int,
+        *,
+        controls: int = 0,
+        engine: int = 0,
+        status: int = 0,
+        time: tuple[int, int] | None = None,
+        told: tuple[int, int, int] | None = None,
+        over: bool = False,
+    ) -> bool:
+        """Add to a template's connections, and say what has happened to it; whether there is one of this number.
+
+        time: the last beginning and the timeout, in jiffies; told: packets, what backups know in jiffies, and how
+        often; over: it is to end, unless connections belong to it or one was established. Raises OSError.
+        """
+        fields: dict[str, int] = {}
+        what = SET_OVER if over else 0
+        if time is not None:
+            what |= SET_TIME
+            fields["seen"], fields["timeout"] = time
+        if told is not None:
+            what |= SET_TOLD
+            fields["packets"], fields["told"], fields["told_retries"] = told
+        frame = TEMPLATE_CHANGE.pack(
+            number=number, set=what, controls=controls, engine=engine, status=int(status), **fields
+        )
+        return not self._run(self._template_program, frame)
+
+    @staticmethod
+    def _run(program: int, frame: bytes) -> int:
+        """What the program answers."""
         data = ctypes.create_string_buffer(frame, len(frame))
         options = TestRunOptions(sz=ctypes.sizeof(TestRunOptions))
         options.data_in = ctypes.addressof(data)
         options.data_size_in = len(frame)
-        call("bpf_prog_test_run_opts", self._program, ctypes.byref(options))
-        if options.retval:
-            raise OSError(f"the program pyvs_change refused destination {number}")
+        call("bpf_prog_test_run_opts", program, ctypes.byref(options))
+        return int(options.retval)
 
     def close(self) -> None:
         """Let go of it."""

@@ -17,7 +17,7 @@ from pyvs.fastpath.tables import Status
 
 STATE: Final = 0xFF
 METHOD_SHIFT: Final = 16
-_NUMBERS: Final = ("seen", "timeout", "packets", "dest", "told", "told_state", "told_retries")
+_NUMBERS: Final = ("seen", "timeout", "packets", "dest", "told", "told_state", "told_retries", "template")
 
 
 @dataclass(slots=True)
@@ -52,6 +52,10 @@ class OffloadedConnection:
     """Jiffies, modulo 2**32, of its end as the backups know it."""
     told_state: int = 0
     told_retries: int = 0
+    template: int = 0
+    """The number of the template that it belongs to, 0: none in the maps."""
+    to_assure: bool = False
+    """Of UDP: the server's next packet tells the template."""
 
     @property
     def af(self) -> Family:
@@ -99,7 +103,14 @@ def to_entries(conn: OffloadedConnection) -> list[Entry]:
     """The entries of a connection, the server's first: a connection begins with its client's."""
     layout = CONN4 if len(conn.caddr) == 4 else CONN6
     status = conn.state | conn.forward << METHOD_SHIFT
-    shared = {"seen": conn.seen & 0xFFFFFFFF, "timeout": conn.timeout, "dest": conn.dest}
+    shared = {
+        "seen": conn.seen & 0xFFFFFFFF,
+        "timeout": conn.timeout,
+        "dest": conn.dest,
+        "template": conn.template,
+    }
+    if conn.to_assure:
+        status |= Status.TO_ASSURE
     inward = status
     if conn.inactive:
         inward |= Status.INACTIVE
@@ -110,7 +121,8 @@ def to_entries(conn: OffloadedConnection) -> list[Entry]:
     told = {"told": conn.told & 0xFFFFFFFF, "told_state": conn.told_state, "told_retries": conn.told_retries}
     if conn.single:
         inward |= Status.SINGLE if conn.answered else Status.SINGLE | Status.INPUT_ONLY
-        value = layout.pack(**shared, **told, packets=conn.packets, status=inward)
+        port = conn.dport.to_bytes(2, "big")
+        value = layout.pack(**shared, **told, packets=conn.packets, status=inward, port=port)
         return [(client_key(conn), value)]
     entries = []
     own = {"packets": conn.packets, **told}
@@ -146,10 +158,10 @@ def from_entry(
     numbers = {name: int(value[name]) for name in _NUMBERS}
     vport = int.from_bytes(bytes(ends["dport"]), "big")
     if status & Status.SINGLE:
-        daddr, dport = servers.get(numbers["dest"], (bytes(16 if six else 4), 0))
-        dport = dport or vport
+        daddr, _ = servers.get(numbers["dest"], (bytes(16 if six else 4), 0))
     else:
-        daddr, dport = bytes(value["addr"]), int.from_bytes(bytes(value["port"]), "big")
+        daddr = bytes(value["addr"])
+    dport = int.from_bytes(bytes(value["port"]), "big")
     return OffloadedConnection(
         protocol=int(ends["protocol"]),
         caddr=bytes(ends["saddr"]),
@@ -164,6 +176,7 @@ def from_entry(
         controlled=bool(status & Status.CONTROLLED),
         answered=bool(status & Status.SINGLE and not status & Status.INPUT_ONLY),
         synced=bool(status & Status.SYNCED),
+        to_assure=bool(status & Status.TO_ASSURE),
         **numbers,
     )
 

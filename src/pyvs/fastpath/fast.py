@@ -13,16 +13,20 @@ the caller's choice, below LIMITS["MAX_DESTS"].
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
+from struct import Struct
 from typing import Any, Final, Literal
 
+from pyvs.core.connections.expiry import LATER
 from pyvs.core.protocols.tcp_states import TIMEOUTS
 from pyvs.fastpath import build
 from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.entries import OffloadedConnection, client_key, from_entry, server_key, to_entries
 from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.layout import (
+    CONN,
     CONN4,
     CONN6,
     DEST,
@@ -33,18 +37,20 @@ from pyvs.fastpath.layout import (
     SERVICE_KEY,
     SETTINGS,
     STATS,
+    TEMPLATE,
+    TEMPLATE_KEY,
     Field,
     Layout,
 )
 from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
-from pyvs.fastpath.objects import CONNECTIONS, LoadedObject
+from pyvs.fastpath.objects import CONNECTIONS, TEMPLATES, LoadedObject
 from pyvs.fastpath.own import OwnAddresses
 from pyvs.fastpath.reports import Reports
 from pyvs.fastpath.server import Server
 from pyvs.fastpath.services import Services
 from pyvs.fastpath.sweep import Ended, Sweeper
 from pyvs.fastpath.sweep_by_key import KeySweeper
-from pyvs.fastpath.tables import LIMITS, Flag, Miss
+from pyvs.fastpath.tables import LIMITS, Flag, Miss, Status
 from pyvs.fastpath.testrun import Outcome, run_tc, run_xdp
 
 Mode = Literal["tc", "xdp"]
@@ -56,6 +62,10 @@ REDIRECT_LOAD: Final = 0.02
 UDP_TIMEOUT: Final = 300.0
 ENTRY_BYTES: Final = 136
 """What an entry of IPv4 takes, its place in the hash included."""
+STRETCH: Final = 512
+"""Entries that are looked at in one go."""
+_JUDGED: Final = Struct("=II")
+_JUDGED_AT: Final = CONN.offset("status")
 LEAST_ENTRIES: Final = 1 << 16
 _NUMBER: Final = Layout("number", Field("number", "u32"))
 _COUNT: Final = Layout("count", Field("count", "u64"))
@@ -79,6 +89,10 @@ class FastPath:
         self.services = Services(
             BpfMap(maps["services"], SERVICE_KEY.size, SERVICE), ArrayMap(maps["slots"], _NUMBER)
         )
+        self.templates = BpfMap(maps["templates"], 4, TEMPLATE)
+        """By number."""
+        self.template_numbers = BpfMap(maps["template_numbers"], TEMPLATE_KEY.size, _NUMBER)
+        self._persistent = ArrayMap(maps[f"persistent_{mode}"], _NUMBER)
         self.reports = Reports(maps["reports"])
         self._misses = PerCpuArray(maps["misses"], _COUNT)
         self._untold = PerCpuArray(maps["untold"], _COUNT)
@@ -98,7 +112,9 @@ class FastPath:
             raise FastPathUnavailable(
                 f"the fast path needs root: the kernel's clock can't be read: {error}"
             ) from None
-        sizes = dict.fromkeys(CONNECTIONS, connections or entries_for_memory())
+        entries = connections or entries_for_memory()
+        sizes = dict.fromkeys(CONNECTIONS, entries)
+        sizes |= dict.fromkeys(TEMPLATES, max(min(entries // 2, LIMITS["MAX_TEMPLATES"]), 1))
         name = f"pyvs_{mode}"
         try:
             loaded = LoadedObject(build.program(name), pins=pins, sizes=sizes)
@@ -108,6 +124,9 @@ class FastPath:
             except FastPathUnavailable:
                 raise why from None
         fast = cls(mode, loaded, jiffies)
+        for index, family in enumerate((4, 6)):
+            program = loaded.program(f"persistent{family}")
+            fast._persistent.set(index, program.to_bytes(4, sys.byteorder))
         if not fast.settings.at(0)["hop_age"]:
             fast.set_clock(jiffies)
             fast.configure(
@@ -117,6 +136,7 @@ class FastPath:
                 reuse_mode=1,
                 new=1,
                 pmtu_disc=1,
+                later=jiffies.length(LATER),
             )
         return fast
 
@@ -129,8 +149,8 @@ class FastPath:
         self.loaded.close()
 
     def clear(self, destinations: int) -> None:
-        """Empty the maps of connections, services and the destinations up to a number. Raises OSError."""
-        for table in (self.conns4, self.conns6):
+        """Empty the maps of connections, templates, services and the destinations up to a number. Raises OSError."""
+        for table in (self.conns4, self.conns6, self.templates, self.template_numbers):
             for key, _ in list(table.items()):
                 table.delete(key)
         for number in range(destinations):
@@ -239,6 +259,21 @@ class FastPath:
                 if conn is not None:
                     self._complete(conn)
                     yield conn
+
+    def keys_of(self, numbers: Container[int]) -> Iterator[bytes | None]:
+        """The clients' keys of all connections to some destinations, while they change.
+
+        None after so many entries that others should have their turn.
+        """
+        looked = 0
+        for table in (self.conns4, self.conns6):
+            for key, value in table.items():
+                status, number = _JUDGED.unpack_from(value, _JUDGED_AT)
+                if number in numbers and not status & Status.REPLY:
+                    yield key
+                looked += 1
+                if not looked % STRETCH:
+                    yield None
 
     def _complete(self, conn: OffloadedConnection | None) -> OffloadedConnection | None:
         """With the later of both directions' times."""

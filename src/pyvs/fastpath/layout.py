@@ -160,17 +160,18 @@ CONN: Final = Layout(
     Field("told_retries", "u8"),
     HOP,
     Field("told", "u32"),
+    Field("template", "u32"),
 )
 """One direction of a connection.
 
 seen: jiffies of its last packet; timeout: jiffies of silence that it survives; status: the state in the lowest
 byte, flags above; port: the new one; check: what rewriting adds to the transport's checksum, addr_check: the
 addresses' part of that. told, in the client's entry: what the backups know, which is when it would end in jiffies
-(of one that was never told of: when it began), its state, and how often they were told that again. The new address
-follows.
+(of one that was never told of: when it began), its state, and how often they were told that again. template: the
+number of the one that it belongs to, 0 if that is not in the maps. The new address follows.
 """
 
-CONN4: Final = Layout("conn4", *CONN.fields, Field("addr", "be32"), Field("spare", "u32"))
+CONN4: Final = Layout("conn4", *CONN.fields, Field("addr", "be32"))
 """With the kernel's own part and its key 128 bytes, so that none spreads over three lines of the cache."""
 CONN6: Final = Layout("conn6", *CONN.fields, Field("addr", "be32", 4))
 
@@ -215,8 +216,76 @@ SERVICE: Final = Layout(
     Field("base", "u32"),
     Field("size", "u32"),
     Field("cursor", "u32"),
+    Field("persist", "u32"),
+    Field("mask", "be32", 4),
 )
-"""A service whose new connections are scheduled here. base, size: its part of the slot table."""
+"""A service whose new connections are scheduled here. base, size: its part of the slot table; persist: jiffies that its
+templates live, 0 if it has none; mask: of the clients that have one template together."""
+
+TEMPLATE_KEY: Final = Layout(
+    "template_key",
+    Field("caddr", "be32", 4),
+    Field("vaddr", "be32", 4),
+    Field("vport", "be16"),
+    Field("protocol", "u8"),
+    Field("af", "u8"),
+)
+"""What a template is found by. caddr: masked; vport: 0 for one of a service on all ports."""
+
+TEMPLATE: Final = Layout(
+    "template",
+    Field("seen", "u32"),
+    Field("timeout", "u32"),
+    Field("dest", "u32"),
+    Field("status", "u32"),
+    Field("controls", "s32"),
+    Field("engine", "s32"),
+    Field("packets", "u32"),
+    Field("told", "u32"),
+    Field("dport", "be16"),
+    Field("told_retries", "u8"),
+    Field("pad", "u8"),
+    TEMPLATE_KEY,
+)
+"""A persistence template. seen: jiffies of the last connection that began by it; controls: its connections in the maps;
+engine: those that the engine has; packets, told and told_retries: what a sync master keeps of it."""
+
+TEMPLATE_CHANGE: Final = Layout(
+    "template_change",
+    Field("head", "u8", 16),
+    Field("number", "u32"),
+    Field("set", "u32"),
+    Field("controls", "s32"),
+    Field("engine", "s32"),
+    Field("seen", "u32"),
+    Field("timeout", "u32"),
+    Field("status", "u32"),
+    Field("packets", "u32"),
+    Field("told", "u32"),
+    Field("told_retries", "u32"),
+)
+"""What is to become of a template, as a frame for the program `pyvs_template`. set: 1 for seen and timeout, 2 for what
+a master keeps, 4 to end it unless connections belong to it or one was established; controls and engine are added, the
+flags of status set."""
+
+ONWARD: Final = Layout(
+    "onward",
+    Field("key", "be32", KEY6.size // 4),
+    Field("length", "u32"),
+    Field("longest", "u32"),
+    Field("now", "u32"),
+    Field("old_dest", "u32"),
+    Field("old_template", "u32"),
+    Field("old_since", "u32"),
+    Field("protocol", "u8"),
+    Field("flags", "u8"),
+    Field("old_active", "u8"),
+    Field("old_bound", "u8"),
+    TEMPLATE_KEY,
+)
+"""What the program for persistent services is told by the one that called it. key: as long as either family's; old: of
+a connection whose place the new one takes, which still counts at its destination if it is bound; the template's key is
+the program's own scratch, for its stack is short."""
 
 STATS: Final = Layout(
     "stats",
@@ -246,11 +315,12 @@ CHANGE: Final = Layout(
     Field("set", "u32"),
     Field("active", "s32"),
     Field("inactive", "s32"),
+    Field("persistent", "s32"),
     DEST,
 )
 """What is to become of a destination, as a frame for the program `pyvs_change`. head: in the place of Ethernet's;
 set: 1 to take what an administrator says from the destination that follows, 2 to take its next hop too, 4 to take the
-engine's connections and whether it is overloaded; active and inactive are added to what is there."""
+engine's connections and whether it is overloaded; active, inactive and persistent are added to what is there."""
 
 OWN_MAC: Final = Layout(
     "own_mac", Field("mac", "be16", 3), Field("attached", "u8"), Field("reaches_out", "u8")
@@ -281,11 +351,16 @@ SETTINGS: Final = Layout(
     Field("sync_refresh", "s32"),
     Field("sync_least", "u32"),
     Field("own_mark", "u32"),
+    Field("later", "u32"),
+    Field("all_ports", "u8"),
+    Field("quiescent", "u8"),
+    Field("pad", "u8", 2),
 )
 """What an administrator sets. now: jiffies that count instead of the clock's, for tests; timeouts: of TCP, by state,
 in jiffies; generation: grows with every change of routes or neighbours; new: schedule new connections; sync: 1 and
 the version of its messages while a master runs, else 0; sync_refresh and sync_least, ten seconds, in jiffies;
-own_mark: bits that tell our chains that a packet has been served."""
+own_mark: bits that tell our chains that a packet has been served; later: jiffies that a template waits for its
+connections; all_ports: there are services on port 0; quiescent: templates of a server with weight 0 don't count."""
 
 REPORT: Final = Layout(
     "report",
@@ -299,8 +374,8 @@ REPORT: Final = Layout(
 its template is to be looked at."""
 
 LAYOUTS: Final = (
-    KEY4, KEY6, HOP, CONN, CONN4, CONN6, DEST, SERVICE_KEY, SERVICE, STATS, OWNER, CHANGE,
-    OWN_MAC, SETTINGS, REPORT,
+    KEY4, KEY6, HOP, CONN, CONN4, CONN6, DEST, SERVICE_KEY, SERVICE, TEMPLATE_KEY, TEMPLATE, TEMPLATE_CHANGE, ONWARD,
+    STATS, OWNER, CHANGE, OWN_MAC, SETTINGS, REPORT,
 )  # fmt: skip
 
 VERSION: Final = 1

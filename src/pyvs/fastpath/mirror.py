@@ -34,8 +34,19 @@ class Place:
     """A destination in the maps: its number, what was written, what was last read."""
 
     __slots__ = (
-        "active", "dest", "inactive", "kept", "number", "owner", "pulled", "refused", "service", "written",
-    )  # fmt: skip
+        "active",
+        "dest",
+        "inactive",
+        "kept",
+        "number",
+        "owner",
+        "persistent",
+        "pulled",
+        "refused",
+        "rests",
+        "service",
+        "written",
+    )
 
     def __init__(self, number: int, dest: Destination, service: Service) -> None:
         self.number = number
@@ -46,10 +57,14 @@ class Place:
         self.active = 0
         """Connections in the maps as last read: they are in the engine's counts already."""
         self.inactive = 0
+        self.persistent = 0
+        """Templates, likewise."""
         self.kept: Kept | None = None
         """What the maps were told of the engine's connections."""
         self.pulled = dict.fromkeys(COUNTERS, 0)
         self.refused: str | None = None
+        self.rests = False
+        """Its connections are the engine's at present."""
 
 
 class Mirror:
@@ -79,12 +94,16 @@ class Mirror:
 
     # ---- towards the maps --------------------------------------------------
 
-    def renew(self) -> list[Place]:
-        """Write what has changed; the destinations whose connections must come back to the engine. Raises OSError."""
+    def renew(self) -> tuple[list[Place], list[Place]]:
+        """Write what has changed. Raises OSError.
+
+        The destinations whose connections must come back to the engine, and those that may be offloaded again.
+        """
         ns = self.ns
         self.configure()
         self.refused = refusal.of_director(ns)
         back: list[Place] = []
+        again: list[Place] = []
         here = False
         for service, dest in self._wanted():
             place = self.places.get(dest) or self._settle(service, dest)
@@ -92,13 +111,16 @@ class Mirror:
                 continue
             place.service = service
             self._pull_counts(place)
-            before, place.refused = place.refused, refusal.of_destination(ns, dest, answers=self.answers)
+            place.refused = refusal.of_destination(ns, dest, answers=self.answers)
+            before, place.rests = place.rests, place.refused is not None or self.refused is not None
             self.write(place)
             here = here or (self.answers and place.refused is None and refusal.is_here(ns, dest))
-            if place.refused is not None and before is None:
+            if before and not place.rests:
+                again.append(place)
+            elif place.rests and not before and place.active + place.inactive:
                 back.append(place)
         self.some_here = here
-        return list(self.places.values()) if self.refused is not None else back
+        return back, again
 
     def _wanted(self) -> Iterator[tuple[Service, Destination]]:
         for service in self.ns.services:
@@ -143,14 +165,13 @@ class Mirror:
             "af": int(dest.af),
             "method": dest.forward,
             "weight": dest.weight,
-            "persistent": dest.persistconns,
             "u_threshold": dest.u_threshold,
             "l_threshold": dest.l_threshold,
             "tun_type": dest.tun_type & 0xFF,
             "tun_port": dest.tun_port.to_bytes(2, "big"),
             "tun_flags": dest.tun_flags & 0xFF,
             "source": self._source(dest),
-            "flags": self._flags(dest),
+            "flags": self._flags(place),
         }
         if wanted != place.written:
             moved = place.written.get("addr") not in (None, wanted["addr"])
@@ -158,12 +179,15 @@ class Mirror:
             place.written = wanted
         self._sign(place)
 
-    def _flags(self, dest: Destination) -> int:
+    def _flags(self, place: Place) -> int:
+        dest = place.dest
         flags = int(Flag.OVERLOAD) if dest.overloaded else 0
         if self.answers and refusal.is_here(self.ns, dest):
             flags |= Flag.HERE
         if not dest.available:
             return flags
+        if place.rests:
+            return flags | Flag.RESTS
         return flags | (Flag.ELSEWHERE if refusal.is_elsewhere(self.ns, dest) else Flag.AVAILABLE)
 
     def _source(self, dest: Destination) -> bytes:
@@ -202,6 +226,7 @@ class Mirror:
             "sloppy_tcp": int(bool(sysctl.sloppy_tcp)),
             "new": int(self.new),
             "pmtu_disc": int(bool(sysctl.pmtu_disc)),
+            "quiescent": int(bool(sysctl.expire_quiescent_template)),
             "own_mark": self.own_mark,
             **self._sync(),
         }
@@ -236,7 +261,11 @@ class Mirror:
         for place in self.places.values():
             self.pull_place(place)
             dest = place.dest
-            if not dest.available and not dest.refcnt and place.active + place.inactive <= 0:
+            if (
+                not dest.available
+                and not dest.refcnt
+                and place.active + place.inactive + place.persistent <= 0
+            ):
                 gone.append(place)
             else:
                 self._sign(place)
@@ -258,18 +287,21 @@ class Mirror:
     def _pull_counts(self, place: Place) -> None:
         present = self.fast.destination(place.number)
         active, inactive = present["active"] - place.active, present["inactive"] - place.inactive
-        if active or inactive:
+        persistent = present["persistent"] - place.persistent
+        if active or inactive or persistent:
             dest = place.dest
             told = place.kept == self._kept(place) and all(
                 place.written.get(name) == getattr(dest, name) for name in ("u_threshold", "l_threshold")
             )
             dest.activeconns += active
             dest.inactconns += inactive
-            dest.refcnt += active + inactive
+            dest.persistconns += persistent
+            dest.refcnt += active + inactive + persistent
             place.active, place.inactive = present["active"], present["inactive"]
+            place.persistent = present["persistent"]
             if told:  # the programs knew all connections, and saw each of theirs come and go
                 dest.overloaded = bool(present["flags"] & Flag.OVERLOAD)
-            elif active + inactive > 0:
+            elif active + inactive + persistent > 0:
                 thresholds.bound(dest)
             else:
                 thresholds.unbound(dest)
@@ -304,6 +336,11 @@ class Mirror:
         place.inactive += inactive
         place.kept = self._kept(place)
         self.changes.make(place.number, active=active, inactive=inactive, kept=place.kept)
+
+    def moved_templates(self, place: Place, many: int) -> None:
+        """The same of templates. Raises OSError."""
+        place.persistent += many
+        self.changes.make(place.number, persistent=many)
 
     @property
     def numbers(self) -> int:

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pyvs.core.flags import Proto
 from pyvs.core.schedulers.rr import RoundRobin
 from pyvs.core.schedulers.wrr import WeightedRoundRobin
+from pyvs.core.scheduling.persist import masked
+from pyvs.core.services.registry import FTP_PORT
 from pyvs.fastpath import refusal
-from pyvs.fastpath.selection import Selection, select
+from pyvs.fastpath.selection import NOT_HERE, Selection, select
 from pyvs.fastpath.services import SlotsFull
 from pyvs.fastpath.tables import Selector
+from pyvs.fastpath.templates import plain
 
 if TYPE_CHECKING:
     from pyvs.core.namespace import Namespace
@@ -25,16 +29,19 @@ if TYPE_CHECKING:
 
 Name = tuple[int, bytes, int]
 """Protocol, address and port."""
+Persistence = tuple[int, bytes]
+"""Jiffies that templates live, 0 without; the mask of clients that have one together."""
 
 
 class Offer:
     """A service as it was given to the programs."""
 
-    __slots__ = ("selection", "service", "standing")
+    __slots__ = ("persistence", "selection", "service", "standing")
 
-    def __init__(self, service: Service, selection: Selection) -> None:
+    def __init__(self, service: Service, selection: Selection, persistence: Persistence) -> None:
         self.service = service
         self.selection = selection
+        self.persistence = persistence
         self.standing: tuple[int, ...] | None = standing(service)
 
 
@@ -48,6 +55,7 @@ class Newcomers:
         self.offers: dict[Name, Offer] = {}
         self.refused: dict[str, str] = {}
         """Why services are not among them, by their text."""
+        self._all_ports = -1
         self._turns = 0
         """Packets that drop_packet spares still, as the programs know it."""
 
@@ -68,6 +76,7 @@ class Newcomers:
                     wanted.add(name_of(service))
                     continue
             self.refused[str(service)] = why or "its table of slots is too long"
+        wanted |= self._shut(wanted)
         for name, _ in list(self.fast.services):
             if name not in wanted:
                 self.fast.services.remove(*name)
@@ -87,16 +96,46 @@ class Newcomers:
                     yield route.source
 
     def _offer(self, service: Service, selection: Selection) -> bool:
-        name = name_of(service)
+        name, persistence = name_of(service), self._persistence(service)
         before = self.offers.get(name)
-        if before is not None and before.service is service and before.selection == selection:
+        if (
+            before is not None
+            and before.service is service
+            and before.selection == selection
+            and before.persistence == persistence
+        ):
             return True
         try:
-            self.fast.services.set(*name, selection)
+            self._set(name, Offer(service, selection, persistence))
         except SlotsFull:
             return False
-        self.offers[name] = Offer(service, selection)
         return True
+
+    def _set(self, name: Name, offer: Offer) -> None:
+        persist, mask = offer.persistence
+        self.fast.services.set(*name, offer.selection, persist=persist, mask=mask)
+        self.offers[name] = offer
+
+    def _persistence(self, service: Service) -> Persistence:
+        if not service.persistent:
+            return 0, b""
+        mask = masked(service, b"\xff" * len(service.addr))
+        return self.fast.jiffies.length(float(service.timeout)), mask
+
+    def _shut(self, offered: set[Name]) -> set[Name]:
+        """Services that go up although one on all ports of their address does not; they are named to the programs."""
+        open_wide = {name[:2] for name in offered if not name[2]}
+        if bool(open_wide) != self._all_ports:
+            self._all_ports = bool(open_wide)
+            self.fast.configure(all_ports=int(bool(open_wide)))
+        shut: set[Name] = set()
+        for service in self.ns.services if open_wide else ():
+            name = name_of(service)
+            if not service.fwmark and name[:2] in open_wide and name not in offered:
+                shut.add(name)
+                self.offers.pop(name, None)
+                self.fast.services.set(*name, NOT_HERE)
+        return shut
 
     def _number(self, destination: Destination) -> int:
         return self.mirror.places[destination].number
@@ -109,12 +148,14 @@ class Newcomers:
             return "it goes by a mark, which netfilter sets after the programs"
         if service.protocol not in refusal.PROTOCOLS:
             return refusal.PROTOCOL
-        if service.persistent:
-            return "it is persistent: the engine has the templates"
         if service.one_packet:
             return "each of its packets is scheduled by itself"
-        if service.pe is not None or not service.port:
-            return "it takes all ports, or has a persistence engine"
+        if service.pe is not None:
+            return "it has a persistence engine"
+        if service.persistent and not (plain(service) and service.timeout):
+            return "it is persistent, and not in a plain way: the engine has its templates"
+        if not service.port and self._has_ftp(service):
+            return "its address has an FTP service, to which high ports belong"
         if not self.ns.environment.is_local(service.addr):
             return refusal.ELSEWHERE
         if (service.protocol, service.port) in self.ns.apps.incarnations:
@@ -125,6 +166,10 @@ class Newcomers:
                 why = refusal.NO_DESTINATION if place is None else place.refused
                 return f"server {self.ns.name_of(dest.addr, dest.port)}: {why}"
         return None
+
+    def _has_ftp(self, service: Service) -> bool:
+        ftp = self.ns.services.exact(service.af, Proto.TCP, service.addr, FTP_PORT)
+        return ftp is not None and service.protocol == Proto.TCP
 
     def carry_back(self) -> None:
         """Let schedulers stand where the programs' cursors stand, and drop_packet where it counts. Raises OSError."""
@@ -146,8 +191,7 @@ class Newcomers:
         for name, offer in list(self.offers.items()):
             if offer.standing is not None and standing(offer.service) != offer.standing:
                 selection = select(offer.service.scheduler, self._number)
-                self.fast.services.set(*name, selection)
-                self.offers[name] = Offer(offer.service, selection)
+                self._set(name, Offer(offer.service, selection, offer.persistence))
 
 
 def name_of(service: Service) -> Name:

@@ -12,6 +12,7 @@ from pyvs.fastpath.libbpf import call, libbpf, pointer
 from pyvs.fastpath.maps import said
 
 CONNECTIONS: Final = ("conns4", "conns6")
+TEMPLATES: Final = ("templates", "template_numbers")
 _ANY_ALIGNMENT: Final = 2
 """`BPF_F_ANY_ALIGNMENT`."""
 _UNALIGNED: Final = frozenset({"x86_64", "amd64", "aarch64", "arm64"})

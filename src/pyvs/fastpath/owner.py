@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from pyvs.core.connections.binding import unbind_dest
 from pyvs.core.connections.connection import Connection
-from pyvs.core.connections.expiry import ASSURED
+from pyvs.core.connections.expiry import control_del
 from pyvs.core.connections.table import ConnectionTable
-from pyvs.core.flags import ConnFlag, Proto
+from pyvs.core.flags import ConnFlag
 from pyvs.fastpath import refusal
+from pyvs.fastpath.controls import Controls
 from pyvs.fastpath.entries import OffloadedConnection, client_key, client_of, from_entry, server_key
 from pyvs.fastpath.layout import KEY4, KEY6
-from pyvs.fastpath.tables import Status
+from pyvs.fastpath.templates import Template, Templates
 from pyvs.fastpath.views import View, complete, engine_connection, fill, offloaded_connection, view
 
 if TYPE_CHECKING:
@@ -39,10 +40,10 @@ OVERLAP: Final = 0.02
 """Seconds until one of two connections with the same ends is gone."""
 SETTLED: Final = 128
 """Connections made that are handed over in one go: some milliseconds."""
+TAKEN: Final = 64
+"""Connections that are taken back in one go."""
 REMEMBERED: Final = 10_000
 """So many connections that came back are remembered."""
-AUDIT: Final = 256
-"""Connections with a template that are looked for in one go."""
 FULL: Final = "the connection table of the fast path is full"
 
 _WHOLE: Final = frozenset({KEY4.size - 4, KEY6.size - 4})
@@ -51,6 +52,8 @@ _WHOLE: Final = frozenset({KEY4.size - 4, KEY6.size - 4})
 
 class SharedTable(ConnectionTable):
     """All connections and templates of a namespace, whether the engine or the maps own them."""
+
+    template_class = Template
 
     def __init__(self, ns: Namespace, fast: FastPath, mirror: Mirror) -> None:
         super().__init__()
@@ -63,22 +66,37 @@ class SharedTable(ConnectionTable):
         """Came back: until when they stay."""
         self.returns: dict[bytes, int] = {}
         """How often connections came back."""
-        self.controls: dict[bytes, Connection] = {}
-        """Templates of connections in the maps, by key."""
+        self.mapped = Templates(ns, fast, mirror)
+        """The templates in the maps."""
+        self.controls = Controls(self._table, self.mapped)
+        """The engine's templates of connections in the maps, by key."""
         self.kept: Counter[str] = Counter()
         """Connections that stayed with the engine, by reason."""
         self.handed_over = 0
         self.came_back = 0
         self.ended = 0
-        self._audit: Iterator[bytes] = iter(())
 
     # ---- the engine's table --------------------------------------------------
 
     def insert(self, conn: Connection) -> None:
-        """Hash a connection or template; it may go to the maps after the packet."""
-        super().insert(conn)
+        """Hash a connection, which may go to the maps after the packet, or a template, which goes at once."""
         if not conn.flags & ConnFlag.TEMPLATE:
+            super().insert(conn)
             self.fresh.append(conn)
+        elif not (isinstance(conn, Template) and self.mapped.takes(conn) and self.mapped.add(conn)):
+            super().insert(conn)
+
+    def find_template(self, protocol: int, caddr: bytes, vaddr: bytes, vport: int) -> Connection | None:
+        """The template of a masked client, of the engine's or of those in the maps."""
+        found = super().find_template(protocol, caddr, vaddr, vport)
+        return self.mapped.find(protocol, caddr, vaddr, vport) if found is None else found
+
+    def retire(self, template: Connection) -> bool:
+        """Let a template be found no more, while it waits for its end; whether it was there."""
+        if not (isinstance(template, Template) and template.number):
+            return super().retire(template)
+        self.mapped.retire(template)
+        return True
 
     def find_in(self, protocol: int, key: bytes) -> Connection | None:
         """The connection of a client's packet, which comes back from the maps if it is there."""
@@ -105,6 +123,11 @@ class SharedTable(ConnectionTable):
 
     def remove(self, conn: Connection) -> bool:
         """Unhash a connection; of one that the maps own, take it out there."""
+        if isinstance(conn, Template) and conn.number:
+            hashed = bool(conn.flags & ConnFlag.HASHED)
+            if hashed:
+                self.mapped.remove(conn)
+            return hashed
         if not isinstance(conn, View):
             return super().remove(conn)
         if not conn.flags & ConnFlag.HASHED:
@@ -112,17 +135,19 @@ class SharedTable(ConnectionTable):
         conn.flags &= ~ConnFlag.HASHED
         self.controls.pop(conn.raw, None)
         if self.fast.remove(conn.offloaded):
+            if isinstance(conn.control, Template) and conn.control.number:
+                self.mapped.lose(conn.control)
             self._leave(conn.place, inactive=bool(conn.flags & ConnFlag.INACTIVE))
         else:  # it ended by itself meanwhile, and the next look at the counts will tell
-            conn.dest = None
+            conn.dest = conn.control = None
         return True
 
     def __iter__(self) -> Iterator[Connection]:
         """All connections and templates, those of the maps as views."""
-        for raw in list(self.controls):
-            self._look(raw)  # a template tells whether one of its connections was established
+        self.controls.look_at_all()  # a template tells whether one of its connections was established
         yield from super().__iter__()
         yield from self.views()
+        yield from self.mapped
 
     def views(self) -> Iterator[View]:
         """The connections of the maps whose time is not over."""
@@ -136,6 +161,8 @@ class SharedTable(ConnectionTable):
             conn = view(offloaded, place, fast.jiffies, now)
             if conn.expires > now:
                 conn.control = self.controls.get(conn.raw)
+                if conn.control is None:
+                    conn.mapped = self.mapped
                 yield conn
 
     def _table(self, raw: bytes) -> BpfMap:
@@ -159,15 +186,17 @@ class SharedTable(ConnectionTable):
                 ready.append(conn)
         if ready and self.mirror.refused is None:
             self.hand_over(dict.fromkeys(ready))
+        self.mapped.settle()
 
-    def offer_all(self) -> None:
-        """Let all connections of the engine go to the maps that may, little by little."""
-        self.fresh = [conn for conn in super().__iter__() if not conn.template]
+    def offer(self, places: Iterable[Place]) -> None:
+        """Let the engine's connections of some destinations go to the maps, little by little."""
+        dests = {place.dest for place in places}
+        self.fresh += [conn for conn in super().__iter__() if not conn.template and conn.dest in dests]
 
     @property
     def due(self) -> float | None:
         """When to call `settle` next, if no packet comes."""
-        if self.fresh:
+        if self.fresh or self.mapped.due:
             return 0.0
         return min(self.held.values(), default=None)
 
@@ -189,7 +218,7 @@ class SharedTable(ConnectionTable):
             why = place.refused or refusal.of_connection(ns, conn)
             if why is not None:
                 self.kept[why] += 1
-            elif conn.expires > ns.now:
+            elif conn.expires > ns.now and super().find_in(conn.protocol, conn.in_key) is conn:
                 offloaded = offloaded_connection(conn, place.number, self.fast.jiffies)
                 groups.setdefault(place, []).append((conn, offloaded))
         for place, both in groups.items():
@@ -199,6 +228,7 @@ class SharedTable(ConnectionTable):
         inactive = sum(offloaded.inactive for _, offloaded in both)
         # Counted first: a program that ends one must not find fewer than none.
         self.mirror.moved(place, len(both) - inactive, inactive)
+        self.mapped.gain(both, self._table)
         try:
             self.fast.insert_many(offloaded for _, offloaded in both)
         except OSError:
@@ -215,6 +245,8 @@ class SharedTable(ConnectionTable):
             except OSError:
                 self.fast.remove(offloaded)
                 self._leave(place, inactive=offloaded.inactive)
+                if isinstance(conn.control, Template) and conn.control.number:
+                    self.mapped.give(conn.control, -1)
                 self.kept[FULL] += 1
             else:
                 self._gone(conn, offloaded)
@@ -225,8 +257,8 @@ class SharedTable(ConnectionTable):
         conn.express = None
         raw = client_key(offloaded)
         if raw in self.controls:  # of one that a new one took the place of
-            self._release(raw)
-        if conn.control is not None:
+            self.controls.release(raw)
+        if conn.control is not None and not offloaded.template:
             self.controls[raw] = conn.control
         conn.dest = conn.control = None
         self.handed_over += 1
@@ -252,18 +284,20 @@ class SharedTable(ConnectionTable):
         if value is None or (offloaded := from_entry(raw, value, {})) is None:
             return None
         complete(offloaded, place)
-        self.control_of(raw, value)
+        self.controls.of(raw, value)
         if not offloaded.single:
             self._take_reply(offloaded)
         conn = engine_connection(Connection, offloaded, place)
         now = self.ns.now
         fill(conn, offloaded, place, self.fast.jiffies, now)
         conn.control = self.controls.pop(raw, None)
+        if offloaded.template:
+            conn.control = self.mapped.take(offloaded.template)
         self._leave(place, inactive=offloaded.inactive)
         if conn.expires <= now:
-            if conn.control is not None:
-                conn.control.n_control -= 1
-                conn.control = None
+            if isinstance(conn.control, Template):
+                self.mapped.touch(conn.control)
+            control_del(conn)
             unbind_dest(conn)
             return None
         super().insert(conn)
@@ -306,13 +340,29 @@ class SharedTable(ConnectionTable):
         """One less in the maps; what the engine has counted stays."""
         self.mirror.moved(place, 0 if inactive else -1, -1 if inactive else 0)
 
-    def take_all_back(self, places: Iterable[Place]) -> int:
-        """All connections of some destinations; how many there were. Raises OSError."""
-        numbers = {place.number for place in places}
-        if not numbers:
-            return 0
-        found = [client_key(conn) for conn in self.fast.connections() if conn.dest in numbers]
-        return sum(self.take_back(raw) is not None for raw in found)
+    def adopt_templates(self) -> None:
+        """Give templates to the maps that came before their servers were there."""
+        for template in list(self.templates.values()):
+            if isinstance(template, Template) and self.mapped.takes(template):
+                super().remove(template)
+                if not self.mapped.add(template):
+                    super().insert(template)
+
+    def come_back(self, places: Iterable[Place]) -> Iterator[None]:
+        """Take back all connections of destinations that rest, in stretches of some milliseconds. Raises OSError.
+
+        Until then each comes back with its next packet.
+        """
+        resting = {place.number: place for place in places}
+        taken = 0
+        for raw in self.fast.keys_of(resting) if resting else ():
+            if raw is None:
+                yield
+                continue
+            self.take_back(raw, often=False)
+            taken += 1
+            if not taken % TAKEN:
+                yield
 
     # ---- the end -------------------------------------------------------------
 
@@ -320,56 +370,18 @@ class SharedTable(ConnectionTable):
         """Connections that a sweep ended; the counts are told by the next look at them."""
         for one in ended:
             self.ended += 1
-            if one.key in self.controls:
-                if one.status & Status.ASSURED:
-                    self._assure(one.key)
-                self._release(one.key)
+            self.controls.ended(one)
 
     def audit(self) -> None:
-        """Look for some of the connections that have a template: programs end them without a word."""
-        left = AUDIT
-        while left:
-            raw = next(self._audit, None)
-            if raw is None:
-                self._audit = iter(list(self.controls))
-                return
-            left -= 1
-            if raw in self.controls:
-                self._look(raw)
-
-    def _look(self, raw: bytes) -> None:
-        """Tell the template of a connection what has become of it."""
-        table = self._table(raw)
-        value = table.get(raw)
-        if value is None:
-            self._release(raw)
-        elif self._was_established(raw, value):
-            self._assure(raw)
-
-    def _was_established(self, raw: bytes, value: bytes) -> bool:
-        """Whether the connection of an entry has been established here; with UDP: answered."""
-        table = self._table(raw)
-        if table.values.unpack(value)["status"] & Status.ASSURED:
-            return True
-        if raw[-4] == Proto.TCP:
-            return False
-        offloaded = from_entry(raw, value, {})
-        if offloaded is None or offloaded.single:
-            return False
-        reply = table.get(server_key(offloaded))
-        return reply is not None and bool(table.values.unpack(reply)["packets"])
+        """Look at what ends without a word. Raises OSError."""
+        self.mapped.audit()
+        self.controls.audit()
 
     def control_of(self, raw: bytes, value: bytes) -> Connection | None:
         """The template of a connection in the maps, which knows from now on whether that was established."""
-        control = self.controls.get(raw)
-        if control is not None and not control.state & ASSURED and self._was_established(raw, value):
-            self._assure(raw)
-        return control
+        return self.controls.of(raw, value)
 
-    def _release(self, raw: bytes) -> None:
-        self.controls.pop(raw).n_control -= 1
 
-    def _assure(self, raw: bytes) -> None:
-        control = self.controls[raw]
-        if control.template:
-            control.state |= ASSURED
+def in_maps(conn: Connection) -> bool:
+    """Whether what `SharedTable` shows is not the engine's."""
+    return isinstance(conn, View) or (isinstance(conn, Template) and bool(conn.number))

@@ -44,18 +44,22 @@ class Partner:
         """A verb changed something: it is written before the next packet is looked at."""
         self._dirty = True
 
-    def renew(self) -> list[Place]:
-        """Write what has changed; the destinations whose connections came back for it. Raises OSError."""
+    def renew(self) -> None:
+        """Write what has changed; connections come back that may not stay in the maps. Raises OSError."""
         self._dirty = False
-        rested = self.mirror.refused is not None
-        back = self.mirror.renew()
-        if rested and self.mirror.refused is None:
-            self.table.offer_all()
+        back, again = self.mirror.renew()
+        if again:
+            self.table.offer(again)
+        self.table.adopt_templates()
         if self.newcomers is not None:
             self.newcomers.renew()
         if back:
-            self.table.take_all_back(back)
-        return back
+            self.bring_back(back)
+
+    def bring_back(self, places: list[Place]) -> None:
+        """Take back the connections of destinations that rest from now on. Raises OSError."""
+        for _ in self.table.come_back(places):
+            pass
 
     def before_packets(self, now: float) -> None:
         """Let schedulers stand where the programs' cursors stand, and look at true counts. Raises OSError.

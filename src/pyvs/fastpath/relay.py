@@ -52,4 +52,8 @@ class Relay:
         complete(offloaded, place)
         conn = view(offloaded, place, self.fast.jiffies, self.ns.now)
         conn.control = self.table.control_of(report.key, report.entry)
+        template = self.table.mapped.handle(offloaded.template) if offloaded.template else None
+        if template is not None:
+            self.table.mapped.touch(template)
+            conn.control = template
         self.ns.sync.note_report(conn, report.needed)

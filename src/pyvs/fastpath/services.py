@@ -43,10 +43,13 @@ class Services:
         selection: Selection,
         *,
         cursor: int = 0,
+        persist: int = 0,
+        mask: bytes = b"",
     ) -> None:
         """Schedule a service's new connections by a selection from now on.
 
-        cursor: where it stands, one past the last pick. Raises SlotsFull, OSError.
+        cursor: where it stands, one past the last pick; persist: jiffies that its templates live, 0: it has none;
+        mask: of the clients that have one together. Raises SlotsFull, OSError.
         """
         base = self._room(len(selection.slots))
         self._slots.put_many(
@@ -58,6 +61,8 @@ class Services:
             base=base,
             size=len(selection.slots),
             cursor=cursor,
+            persist=persist,
+            mask=mask.ljust(16, b"\0"),
         )
         self._services.put(_key(protocol, addr, port), value)
 

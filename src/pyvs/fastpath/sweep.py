@@ -21,7 +21,7 @@ RECORD: Final = Struct(f"=IIII{KEY6.size}s")
 """Family or 0, status, destination, packets and key of what ended."""
 STRETCH: Final = RECORD.size * 32
 """Bytes of a read: so many records of what ended, or marks, of which each stands for 256 entries looked at."""
-SHARED: Final = ("conns4", "conns6", "dests", "settings")
+SHARED: Final = ("conns4", "conns6", "dests", "settings", "templates", "template_numbers")
 
 
 class Ended(NamedTuple):
@@ -57,6 +57,7 @@ class Sweeper:
         self._links = [
             self._attach("sweep4", maps["conns4"]),
             self._attach("sweep6", maps["conns6"]),
+            self._attach("sweep_templates", maps["templates"]),
         ]
 
     def _attach(self, program: str, table: int) -> int:

@@ -6,6 +6,7 @@ have come meanwhile. So the programs alone decide, as with the iterators; this o
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -14,7 +15,7 @@ from typing import Final
 from pyvs.core.flags import Family
 from pyvs.fastpath import build
 from pyvs.fastpath.clock import Jiffies
-from pyvs.fastpath.layout import CONN, CONN4, CONN6, KEY4, KEY6, SETTINGS
+from pyvs.fastpath.layout import CONN, CONN4, CONN6, KEY4, KEY6, SETTINGS, TEMPLATE
 from pyvs.fastpath.maps import ArrayMap, BpfMap
 from pyvs.fastpath.objects import LoadedObject
 from pyvs.fastpath.sweep import RECORD, SHARED, Ended, ended_of
@@ -23,6 +24,9 @@ from pyvs.fastpath.testrun import run_syscall
 
 BATCH: Final = 1024
 """Entries of a stretch."""
+_TEMPLATE: Final = 1
+"""In the place of the family: `status` is a template's number."""
+_TIME: Final = TEMPLATE.only("seen", "timeout")
 _LIFE: Final = CONN.only("seen", "timeout", "status")
 
 
@@ -36,6 +40,7 @@ class KeySweeper:
             (Family.INET, BpfMap(maps["conns4"], KEY4.size, CONN4)),
             (Family.INET6, BpfMap(maps["conns6"], KEY6.size, CONN6)),
         )
+        self._templates = BpfMap(maps["templates"], 4, TEMPLATE)
         self._settings = ArrayMap(maps["settings"], SETTINGS)
         self._object = LoadedObject(
             build.program("pyvs_end"), shared={name: maps[name] for name in SHARED if name in maps}
@@ -48,6 +53,12 @@ class KeySweeper:
             entries = table.items(BATCH)
             while batch := list(islice(entries, BATCH)):
                 yield [ended for key in self._doubtful(batch) for ended in self._end(family, key)]
+        templates = self._templates.items(BATCH)
+        while batch := list(islice(templates, BATCH)):
+            for number in self._doubtful_templates(batch):
+                record = RECORD.pack(_TEMPLATE, int.from_bytes(number, sys.byteorder), 0, 0, b"")
+                run_syscall(self._program, record)
+            yield []
 
     def _doubtful(self, batch: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
         """Keys of entries that may be over. One second too many: the program looks exactly."""
@@ -59,6 +70,20 @@ class KeySweeper:
             passed = (now - seen) & 0xFFFFFFFF
             if (passed >= timeout and not passed >> 31) or (all_clients and not status & Status.REPLY):
                 yield key
+
+    def _doubtful_templates(self, batch: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
+        """Numbers of templates, likewise."""
+        settings = self._settings.at(0)
+        now = settings["now"] or self._jiffies.at(time.monotonic()) + self._jiffies.hz
+        for number, value in batch:
+            seen, timeout = _TIME.unpack_from(value)
+            passed = (now - seen) & 0xFFFFFFFF
+            if (
+                (passed >= timeout and not passed >> 31)
+                or settings["drop_entries"]
+                or settings["expire_nodest"]
+            ):
+                yield number
 
     def _end(self, family: Family, key: bytes) -> Iterator[Ended]:
         yield from ended_of(run_syscall(self._program, RECORD.pack(family, 0, 0, 0, key)))

@@ -26,6 +26,19 @@ class Status(IntEnum):
     """It came by synchronisation from another director."""
     ASSURED = 0x4000
     """It was established here once: its template is to know."""
+    TO_ASSURE = 0x8000
+    """Of UDP: the server's next packet tells the template."""
+
+
+class TemplateStatus(IntEnum):
+    """Flags of a template."""
+
+    ASSURED = 1
+    """One of its connections was established."""
+    NOWHERE = 2
+    """Its server is gone: it only waits for its connections."""
+    SYNCED = 4
+    """It came by synchronisation from another director."""
 
 
 class Flag(IntEnum):
@@ -39,6 +52,8 @@ class Flag(IntEnum):
     """In the place of AVAILABLE: its service's address is not this host's, as with a backup."""
     HERE = 16
     """It is this host, and its packets stay as they are: they go up, marked as ours."""
+    RESTS = 32
+    """In the place of AVAILABLE: its connections are the engine's, and those that are still in the maps go there."""
 
 
 class Selector(IntEnum):
@@ -90,6 +105,7 @@ class Miss(Enum):
     NO_SERVER = "no server can take it: up"
     METHOD = "a forwarding method or tunnel that is not offloaded: up"
     ELSEWHERE = "the service's address is not this host's: up"
+    RESTS = "the server's connections are the engine's at present: up"
     SERVER_GONE = "the connection's server was removed: dropped"
     TABLE_FULL = "the connection table is full: dropped"
     DROP_PACKET = "defence, drop_packet took this one: dropped"
@@ -115,6 +131,7 @@ LIMITS: Final = {
     "MAX_CONNECTIONS": 1 << 21,
     "MAX_DESTS": 1 << 14,
     "MAX_SERVICES": 1 << 14,
+    "MAX_TEMPLATES": 1 << 20,
     "MAX_SLOTS": 1 << 20,
     "MAX_DEVICES": 1 << 16,
     "REPORT_BYTES": 1 << 20,

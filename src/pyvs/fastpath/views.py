@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyvs.core.connections.connection import Connection
-from pyvs.core.flags import ConnFlag, Family, Forward
+from pyvs.core.connections.expiry import ASSURED
+from pyvs.core.flags import ConnFlag, Family, Forward, Proto
 from pyvs.core.sync.policy import HZ, RETRIES, end_time
 from pyvs.fastpath.entries import OffloadedConnection, client_key
+from pyvs.fastpath.templates import Template, Templates
 
 if TYPE_CHECKING:
     from pyvs.fastpath.clock import Jiffies
@@ -20,12 +22,27 @@ class View(Connection):
     What is written to it goes nowhere. Its end, by `expiry.delete`, is the connection's.
     """
 
-    __slots__ = ("offloaded", "place", "raw")
+    __slots__ = ("_control", "mapped", "offloaded", "place", "raw")
 
     offloaded: OffloadedConnection
     place: Place
     raw: bytes
     """Its key in the maps."""
+    mapped: Templates | None
+    """Where its template is found, when someone wants to look at it."""
+    _control: Connection | None
+
+    @property
+    def control(self) -> Connection | None:
+        """The template that it belongs to."""
+        if self._control is None and self.mapped is not None and self.offloaded.template:
+            self._control = self.mapped.handle(self.offloaded.template)
+            self.mapped = None
+        return self._control
+
+    @control.setter
+    def control(self, control: Connection | None) -> None:
+        self._control, self.mapped = control, None
 
 
 def fill(
@@ -78,14 +95,15 @@ def view(offloaded: OffloadedConnection, place: Place, jiffies: Jiffies, now: fl
 
 
 def complete(offloaded: OffloadedConnection, place: Place) -> None:
-    """The server's end of one with a single entry, which does not hold it."""
+    """The server's address of one with a single entry, which does not hold it."""
     if offloaded.single:
         offloaded.daddr = place.dest.addr
-        offloaded.dport = place.dest.port or offloaded.vport
 
 
 def offloaded_connection(conn: Connection, number: int, jiffies: Jiffies) -> OffloadedConnection:
     """A connection of the engine as the maps are to have it; number: of its destination."""
+    control = conn.control
+    template = control.number if isinstance(control, Template) else 0
     return OffloadedConnection(
         protocol=int(conn.protocol),
         caddr=conn.caddr,
@@ -102,6 +120,8 @@ def offloaded_connection(conn: Connection, number: int, jiffies: Jiffies) -> Off
         packets=conn.in_pkts,
         inactive=bool(conn.flags & ConnFlag.INACTIVE),
         controlled=conn.control is not None,
+        template=template,
+        to_assure=bool(template and conn.protocol == Proto.UDP and control and not control.state & ASSURED),
         answered=conn.forward != Forward.MASQ and not conn.flags & ConnFlag.NOOUTPUT,
         synced=bool(conn.flags & ConnFlag.SYNC),
         told=jiffies.at((int(conn.sync_endtime) & ~RETRIES) / HZ),

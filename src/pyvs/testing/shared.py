@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
-from pyvs.core.flags import Family, Forward, Hook, Proto
+from pyvs.core.flags import Family, Forward, Hook, Proto, ServiceFlag
 from pyvs.core.packet.packet import Packet
 from pyvs.core.services.destination import Destination
 from pyvs.fastpath.change import Changes
@@ -58,9 +58,12 @@ class Shared:
         """The programs' clock stands at this time."""
         self.fast.configure(now=self.fast.jiffies.at(self.now))
 
-    def service(self, *, method: int = Forward.MASQ, scheduler: str = "rr", servers: int = 2) -> None:
-        """Add the service and its servers."""
-        self.engine.control.new_service(ServiceSpec(KEY, scheduler), self.now)
+    def service(
+        self, *, method: int = Forward.MASQ, scheduler: str = "rr", servers: int = 2, persist: int = 0
+    ) -> None:
+        """Add the service and its servers. persist: seconds that its templates live."""
+        flags = ServiceFlag.PERSISTENT if persist else 0
+        self.engine.control.new_service(ServiceSpec(KEY, scheduler, flags=flags, timeout=persist), self.now)
         for addr in SERVERS[:servers]:
             port = 8080 if method == Forward.MASQ else 80
             self.engine.control.new_dest(KEY, DestSpec(DestKey(addr, port), forward=method), self.now)
@@ -97,8 +100,9 @@ class Shared:
 
     def close(self) -> None:
         """Leave the maps empty."""
-        for conn in list(self.fast.connections()):
-            self.fast.remove(conn)
+        for table in (self.fast.conns4, self.fast.conns6, self.fast.templates, self.fast.template_numbers):
+            for key, _ in list(table.items()):
+                table.delete(key)
         for place in self.mirror.places.values():
             self.fast.clear_destination(place.number)
             self.fast.stats.set(place.number, bytes(self.fast.stats.size))

@@ -56,6 +56,7 @@ def test_before_anything_is_there() -> None:
         "state: serving\n"
         "new connections: scheduled by the engine, after the host's filter\n"
         "connections in the maps: 0\n"
+        "templates in the maps: 0\n"
         "handed over by the engine: 0\n"
         "came back to the engine: 0\n"
         "ended in the maps: 0\n"
@@ -66,6 +67,7 @@ def test_before_anything_is_there() -> None:
         "maps:\n"
         "  conns4       0 of 1024 entries\n"
         "  conns6       0 of 512 entries\n"
+        "  templates    0 of 256 entries\n"
         f"  dests        0 of {LIMITS['MAX_DESTS']} entries\n"
     )
 
@@ -100,6 +102,7 @@ def test_connections_and_packets(method: Forward, entries: str) -> None:
     assert case.under("maps:") == [
         ["conns4", entries, "of", "1024", "entries"],
         ["conns6", "0", "of", "512", "entries"],
+        ["templates", "0", "of", "256", "entries"],
         ["dests", "2", "of", str(LIMITS["MAX_DESTS"]), "entries"],
     ]
 

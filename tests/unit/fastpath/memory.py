@@ -23,10 +23,12 @@ from pyvs.fastpath.layout import (
     SERVICE_KEY,
     SETTINGS,
     STATS,
+    TEMPLATE,
+    TEMPLATE_KEY,
     Field,
     Layout,
 )
-from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
+from pyvs.fastpath.maps import NO_EXIST, ArrayMap, BpfMap, PerCpuArray
 from pyvs.fastpath.mirror import Mirror
 from pyvs.fastpath.objects import LoadedObject
 from pyvs.fastpath.own import WORDS, OwnAddresses
@@ -34,7 +36,7 @@ from pyvs.fastpath.owner import SharedTable
 from pyvs.fastpath.reports import Report, Reports
 from pyvs.fastpath.services import Services
 from pyvs.fastpath.sweep import Ended
-from pyvs.fastpath.tables import Flag, Miss
+from pyvs.fastpath.tables import Flag, Miss, TemplateStatus
 from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.shared import NOW, VIP, Shared, packed
 
@@ -59,6 +61,8 @@ class MemoryMap(BpfMap):
 
     def put(self, key: bytes, value: bytes, flags: int = 0) -> None:
         assert (len(key), len(value)) == (self.key_size, self.size)
+        if flags == NO_EXIST and key in self.held:
+            raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
         if key not in self.held and len(self.held) >= self.room:
             raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
         self.held[key] = value
@@ -145,7 +149,7 @@ class Loaded:
         self.closed = False
 
     def entries(self, name: str) -> int:
-        return {"conns4": 1024, "conns6": 512}[name]
+        return {"conns4": 1024, "conns6": 512, "templates": 256}[name]
 
     def close(self) -> None:
         self.closed = True
@@ -169,6 +173,10 @@ class MemoryFast(FastPath):
         self.settings: MemoryArray = MemoryArray(SETTINGS, 1)
         self.slots = MemoryArray(Layout("number", Field("number", "u32")), 1 << 13)
         self.services = Services(MemoryMap(SERVICE_KEY.size, SERVICE), self.slots)
+        self.templates: MemoryMap = MemoryMap(4, TEMPLATE)
+        self.template_numbers: MemoryMap = MemoryMap(
+            TEMPLATE_KEY.size, Layout("number", Field("number", "u32"))
+        )
         self.words = MemoryArray(Layout("number", Field("number", "u32")), WORDS)
         self.own = OwnAddresses(self.words)
         self.missed = MemoryCounters(Layout("count", Field("count", "u64")), len(Miss))
@@ -218,6 +226,7 @@ class MemoryChanges(Changes):
 
     def __init__(self, fast: MemoryFast) -> None:
         self.dests = fast.dests
+        self.templates = fast.templates
         self.owners: MemoryArray = MemoryArray(OWNER)
         self.made: list[tuple[int, dict[str, Any]]] = []
         self.closed = False
@@ -228,24 +237,56 @@ class MemoryChanges(Changes):
         *,
         active: int = 0,
         inactive: int = 0,
+        persistent: int = 0,
         wanted: dict[str, Any] | None = None,
         hop: bool = False,
         kept: Kept | None = None,
     ) -> None:
         if kept is None or active or inactive:
             self.made.append((number, {"active": active, "inactive": inactive, "wanted": wanted, "hop": hop}))
+        if persistent:
+            self.made.append((number, {"persistent": persistent}))
         row = self.dests.at(number)
         if kept is not None:
             row["kept_active"], row["kept_inactive"], overloaded = kept
             row["flags"] = row["flags"] | Flag.OVERLOAD if overloaded else row["flags"] & ~Flag.OVERLOAD
         if wanted is not None:
-            kept = {"active", "inactive"} if hop else {name for name in row if name.startswith("hop_")}
-            kept |= {"active", "inactive"}
+            kept = set() if hop else {name for name in row if name.startswith("hop_")}
+            kept |= {"active", "inactive", "persistent"}
             empty = DEST.unpack(bytes(DEST.size))
             row = {name: row[name] if name in kept else {**empty, **wanted}[name] for name in row}
         row["active"] += active
         row["inactive"] += inactive
+        row["persistent"] += persistent
         self.dests.set(number, DEST.pack(**row))
+
+    def template(
+        self,
+        number: int,
+        *,
+        controls: int = 0,
+        engine: int = 0,
+        status: int = 0,
+        time: tuple[int, int] | None = None,
+        told: tuple[int, int, int] | None = None,
+        over: bool = False,
+    ) -> bool:
+        raw = number.to_bytes(4, sys.byteorder)
+        value = self.templates.get(raw)
+        if value is None:
+            return False
+        row = TEMPLATE.unpack(value)
+        row["controls"] += controls
+        row["engine"] += engine
+        row["status"] |= status
+        if time is not None:
+            row["seen"], row["timeout"] = time
+        if told is not None:
+            row["packets"], row["told"], row["told_retries"] = told
+        if over and row["controls"] + row["engine"] <= 0 and not row["status"] & TemplateStatus.ASSURED:
+            row["timeout"] = 0
+        self.templates.put(raw, TEMPLATE.pack(**row))
+        return True
 
     def close(self) -> None:
         self.closed = True

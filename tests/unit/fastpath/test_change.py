@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from pyvs.fastpath import build, change
-from pyvs.fastpath.change import SET, SET_HOP, Changes
-from pyvs.fastpath.layout import CHANGE
+from pyvs.fastpath.change import SET, SET_HOP, SET_OVER, SET_TIME, SET_TOLD, Changes
+from pyvs.fastpath.layout import CHANGE, TEMPLATE_CHANGE
 from pyvs.fastpath.objects import LoadedObject
 
 
@@ -19,12 +19,14 @@ class Kernel:
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
+        self.programs: list[int] = []
         self.answer = 0
         self.loads: list[dict[str, Any]] = []
         self.closed = 0
 
     def call(self, name: str, program: int, options: Any) -> int:
-        assert (name, program) == ("bpf_prog_test_run_opts", 55)
+        assert name == "bpf_prog_test_run_opts"
+        self.programs.append(program)
         given = options._obj
         assert given.sz == ctypes.sizeof(given)
         self.frames.append(ctypes.string_at(given.data_in, given.data_size_in))
@@ -38,7 +40,7 @@ class Kernel:
     maps = {"owners": 66}  # noqa: RUF012
 
     def program(self, name: str) -> int:
-        return {"pyvs_change": 55}[name]
+        return {"pyvs_change": 55, "pyvs_template": 56}[name]
 
     def close(self) -> None:
         self.closed += 1
@@ -100,3 +102,30 @@ def test_a_field_that_is_none_is_not_sent(kernel: Kernel) -> None:
     with pytest.raises(KeyError, match="dest_colour"):
         made(kernel).make(1, wanted={"colour": 1})
     assert kernel.frames == []
+
+
+def test_a_template_is_told_what_happened(kernel: Kernel) -> None:
+    changes = made(kernel)
+    assert changes.template(7, controls=-1, engine=2, status=1, time=(100, 200), told=(3, 400, 1))
+    assert changes.template(7, over=True)
+    kernel.answer = 1
+    assert not changes.template(8)
+    assert kernel.programs == [56] * 3
+    rows = [TEMPLATE_CHANGE.unpack(frame) for frame in kernel.frames]
+    names = (
+        "number",
+        "set",
+        "controls",
+        "engine",
+        "status",
+        "seen",
+        "timeout",
+        "packets",
+        "told",
+        "told_retries",
+    )
+    assert [[row[name] for name in names] for row in rows] == [
+        [7, SET_TIME | SET_TOLD, -1, 2, 1, 100, 200, 3, 400, 1],
+        [7, SET_OVER, 0, 0, 0, 0, 0, 0, 0, 0],
+        [8, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ]

@@ -51,14 +51,14 @@ def case() -> Case:
     [
         (ServiceSpec(ServiceKey(Family.INET, fwmark=7), "rr"), "it goes by a mark"),
         (ServiceSpec(replace(KEY, protocol=Proto.SCTP), "rr"), "neither TCP nor UDP"),
-        (ServiceSpec(KEY, "rr", flags=ServiceFlag.PERSISTENT, timeout=60), "it is persistent"),
+        (ServiceSpec(KEY, "rr", flags=ServiceFlag.PERSISTENT), "it is persistent, and not in a plain way"),
         (
             ServiceSpec(replace(KEY, protocol=Proto.UDP), "rr", flags=ServiceFlag.ONEPACKET),
             "each of its packets",
         ),
         (
-            ServiceSpec(replace(KEY, port=0), "rr", flags=ServiceFlag.PERSISTENT, timeout=60),
-            "it is persistent",
+            ServiceSpec(replace(KEY, port=21), "rr", flags=ServiceFlag.PERSISTENT, timeout=60),
+            "it is persistent, and not in a plain way",
         ),
         (ServiceSpec(KEY, "lblc"), "its scheduler is not one of the programs'"),
         (ServiceSpec(KEY, "none"), "its scheduler is not one of the programs'"),

@@ -1,8 +1,10 @@
+from itertools import pairwise
+
 import pytest
 
 from pyvs.core.connections import expiry
 from pyvs.core.flags import Forward
-from pyvs.fastpath import refusal
+from pyvs.fastpath import fast, owner, refusal
 from pyvs.fastpath.owner import HOLD, OFTEN
 from pyvs.fastpath.views import View
 from pyvs.testing.shared import ACK, CLIENT, VIP, Shared, packed
@@ -106,10 +108,8 @@ def test_the_end_of_a_view_is_the_connections(shared: Shared) -> None:
 
 
 def test_a_persistent_services_connections_hold_their_template(shared: Shared) -> None:
-    shared.service(servers=1)
-    service = next(iter(shared.engine.ns.services))
-    service.flags |= 1
-    service.timeout = 60
+    shared.service(servers=1, persist=60)
+    shared.table.mapped.takes = lambda _: False  # type: ignore[method-assign]
     shared.from_client(40000)
     shared.from_client(40001)
     shared.settle()
@@ -156,7 +156,45 @@ def test_all_of_a_server_come_back(shared: Shared) -> None:
         shared.from_client(port)
     shared.settle()
     place = shared.mirror.places[shared.dest(1)]
-    assert shared.table.take_all_back([place]) == 3
+    list(shared.table.come_back([place]))
     assert shared.offloaded() == 3
     assert all(conn.dest != place.number for conn in shared.fast.connections())
     assert shared.counts() == [(3, 0), (3, 0)]
+    assert shared.table.came_back == 3
+    shared.settle()
+    assert shared.offloaded() == 6, "nothing stands against them"
+
+
+def test_many_come_back_in_stretches(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "TAKEN", 4)
+    monkeypatch.setattr(fast, "STRETCH", 10)
+    shared.service(servers=1)
+    for port in range(40000, 40030):
+        shared.from_client(port)
+    shared.settle()
+    place = shared.mirror.places[shared.dest(0)]
+    left = [30]
+    for _ in shared.table.come_back([place]):
+        left.append(shared.offloaded())
+    left.append(shared.offloaded())
+    assert left[-1] == 0
+    assert all(0 <= before - after <= 4 for before, after in pairwise(left))
+
+
+def test_connections_of_the_engine_are_offered_again(shared: Shared) -> None:
+    shared.service()
+    control = shared.engine.control
+    control.sysctl_write("conntrack", "1", shared.now)
+    shared.mirror.renew()
+    control.sysctl_write("conntrack", "0", shared.now)  # so that they are not tracked
+    for port in (40000, 40001):
+        shared.from_client(port)
+    shared.settle()
+    assert shared.offloaded() == 0
+    _, again = shared.mirror.renew()
+    shared.table.offer(again[:1])
+    shared.settle()
+    assert shared.offloaded() == 1
+    shared.table.offer(again)
+    shared.settle()
+    assert shared.offloaded() == 2

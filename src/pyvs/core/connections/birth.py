@@ -43,7 +43,8 @@ def new_connection(
     A one-packet connection is not hashed. pe: only with the TEMPLATE flag. in_key: its key, if the caller has it
     at hand. Kernel: `ip_vs_conn_new`.
     """
-    conn = Connection(af, protocol, caddr, cport, vaddr, vport, daf, daddr, dport, int(flags))
+    kind = ns.connections.template_class if flags & ConnFlag.TEMPLATE else Connection
+    conn = kind(af, protocol, caddr, cport, vaddr, vport, daf, daddr, dport, int(flags))
     conn.fwmark = fwmark
     conn.in_key = in_key
     if flags & ConnFlag.TEMPLATE and pe is not None:

@@ -26,6 +26,9 @@ _MASK: Final = SHARDS - 1
 _HASHED: Final = int(ConnFlag.HASHED)
 _UNUSUAL: Final = ConnFlag.NO_CPORT | ConnFlag.TEMPLATE
 
+NOWHERE: Final = 0xFFFF
+"""The port of a template that no longer counts."""
+
 Shards = list[dict[bytes, Connection]]
 
 
@@ -41,6 +44,9 @@ MOST: Final = 1 << 22
 
 class ConnectionTable:
     """All connections and templates of a namespace."""
+
+    template_class: type[Connection] = Connection
+    """What templates are made of."""
 
     def __init__(self) -> None:
         self.incoming: dict[int, Shards] = {}
@@ -186,6 +192,15 @@ class ConnectionTable:
         return True
 
     # ---- templates ---------------------------------------------------------
+
+    def retire(self, template: Connection) -> bool:
+        """Let a template be found no more, while it waits for its end; whether it was there."""
+        if not self.remove(template):
+            return False
+        template.vport = template.dport = NOWHERE
+        template.cport = 0
+        self.insert(template)
+        return True
 
     def find_template(self, protocol: int, caddr: bytes, vaddr: bytes, vport: int) -> Connection | None:
         """The template of a masked client without a persistence engine. Kernel: `ip_vs_ct_in_get`."""

@@ -12,6 +12,7 @@ from typing import Final
 from pyvs.core.connections.birth import count_new, new_connection
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import control_add, put
+from pyvs.core.connections.table import NOWHERE
 from pyvs.core.flags import ConnFlag, Family, Proto
 from pyvs.core.namespace import Namespace
 from pyvs.core.packet.header import Header
@@ -23,8 +24,6 @@ from pyvs.core.services.service import Service
 from pyvs.core.verdict import Verdict, drop
 
 FTP_PORT: Final = 21
-NOWHERE: Final = 0xFFFF
-"""The port of a template that no longer counts."""
 
 
 def masked(service: Service, addr: bytes) -> bytes:
@@ -136,8 +135,6 @@ def check_template(ns: Namespace, template: Connection, wanted: Destination | No
         quiescent = True  # a server that drains gets no new connections, also of clients that it knows
     if dest is not None and dest.available and not quiescent and wanted in (None, dest):
         return True
-    if template.vport != NOWHERE and ns.connections.remove(template):
-        template.vport = template.dport = NOWHERE
-        template.cport = 0
-        ns.connections.insert(template)
+    if template.vport != NOWHERE:
+        ns.connections.retire(template)
     return False

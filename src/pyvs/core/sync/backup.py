@@ -118,6 +118,8 @@ class Backup:
             return table.find_named_template(
                 entry.protocol, entry.caddr, vaddr, entry.vport, pe.name, entry.pe_data
             )
+        if not entry.cport:
+            return table.find_template(entry.protocol, entry.caddr, vaddr, entry.vport)
         key = template_key(entry.caddr, entry.cport, vaddr, entry.vport)
         return table.templates.get((entry.protocol, key))
 

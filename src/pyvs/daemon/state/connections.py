@@ -31,7 +31,7 @@ from pyvs.core.persistence import ENGINES
 from pyvs.core.services.destination import Destination
 from pyvs.core.sync.policy import end_time
 from pyvs.daemon.state.aside import put_aside
-from pyvs.fastpath.views import View
+from pyvs.fastpath.owner import in_maps
 from pyvs.netlink.native_rows import dest_text, key_text, read_dest_key, read_key
 
 MAGIC: Final = b"pyvs connections 1\n"
@@ -50,7 +50,7 @@ def save(ns: Namespace, path: Path, wall: float, *, views: bool = True) -> int:
 
     views: also those that the fast path owns.
     """
-    chosen = [conn for conn in ns.connections if _is_kept(conn) and (views or not isinstance(conn, View))]
+    chosen = [conn for conn in ns.connections if _is_kept(conn) and (views or not in_maps(conn))]
     numbers = {id(conn): number for number, conn in enumerate(chosen, 1) if conn.n_control}
     servers: dict[Destination, int] = {}
     for conn in chosen:
@@ -182,7 +182,7 @@ def _judge(ns: Namespace, data: bytes) -> tuple[float, list[Destination | None],
     while at < len(data):
         begin = at
         try:
-            record, at = _read(data, at)
+            record, at = _read(data, at, ns.connections.template_class)
             _check(ns, record, len(servers))
         except (struct.error, ValueError, KeyError) as problem:
             why = str(problem) if type(problem) is ValueError else "it makes no sense"
@@ -215,7 +215,7 @@ _Record = tuple[Connection, int, int, float]
 """A connection, the numbers of its server and of what controls it, the seconds that were left."""
 
 
-def _read(data: bytes, at: int) -> tuple[_Record, int]:
+def _read(data: bytes, at: int, template_class: type[Connection]) -> tuple[_Record, int]:
     """A connection, and where the next one begins. Raises struct.error, ValueError, KeyError."""
     (
         af, daf, protocol, state, cport, vport, dport, flags, fwmark, server, control, packets, left, timeout,
@@ -224,7 +224,8 @@ def _read(data: bytes, at: int) -> tuple[_Record, int]:
     at += _HEAD.size
     family, dest_family = Family(af), Family(daf)
     width = _WIDTH[family]
-    conn = Connection(
+    kind = template_class if flags & ConnFlag.TEMPLATE else Connection
+    conn = kind(
         family, protocol, caddr[:width], cport, vaddr[:width], vport,
         dest_family, daddr[: _WIDTH[dest_family]], dport, flags & ~int(ConnFlag.HASHED),
     )  # fmt: skip

@@ -58,6 +58,12 @@ static __always_inline bool belongs(const struct conn *other, const void *addr, 
     return other->port == k->dport && *(const __be32 *)addr == k->daddr;
 }
 
+// When a connection was over, of which both directions have been silent for too long.
+static __always_inline __u32 last_end(const struct conn *conn, const struct conn *partner) {
+    __u32 end = conn->seen + conn->timeout, other = partner ? partner->seen + partner->timeout : end;
+    return (__s32)(other - end) > 0 ? other : end;
+}
+
 // The same of a client's entry and a server's key.
 static __always_inline bool belongs_to_reply(const struct conn *other, const void *addr, const void *key, bool six) {
     if (six) {

@@ -1,11 +1,14 @@
 // A packet of no connection: may it begin one, with which server?
 #pragma once
 #include "entry.h"
+#include "persist.h"
 #include "select.h"
 #include "send.h"
 #include "sync.h"
 
 #define FTP_DATA_PORT 20
+
+MAP(PERSISTENT, BPF_MAP_TYPE_PROG_ARRAY, 2, __u32, __u32, 0);  // by family, of either kind of program
 
 static __always_inline bool to_drop(void) {
     if (!settings.drop_rate)
@@ -32,6 +35,7 @@ static __always_inline bool insert_both4(const struct key4 *key, struct conn4 *i
     out.timeout = in->timeout;
     out.status = (in->status & ~(__u32)STATUS_INACTIVE) | STATUS_REPLY;
     out.dest = in->dest;
+    out.template = in->template;
     out.addr = key->daddr;
     out.port = key->dport;
     out.addr_check = delta(dest->addr, &key->daddr, 4);
@@ -56,6 +60,7 @@ static __always_inline bool insert_both6(const struct key6 *key, struct conn6 *i
     out.timeout = in->timeout;
     out.status = (in->status & ~(__u32)STATUS_INACTIVE) | STATUS_REPLY;
     out.dest = in->dest;
+    out.template = in->template;
     __builtin_memcpy(out.addr, key->daddr, 16);
     out.port = key->dport;
     out.addr_check = delta(dest->addr, key->daddr, 16);
@@ -68,22 +73,52 @@ static __always_inline bool insert_both6(const struct key6 *key, struct conn6 *i
     return false;
 }
 
-static __always_inline struct service *service_of(const void *key, bool six) {
-    struct service_key wanted = {};
+static __always_inline void service_key_of(struct service_key *wanted, const void *key, bool six) {
+    __builtin_memset(wanted, 0, sizeof *wanted);
     if (six) {
         const struct key6 *k = key;
-        __builtin_memcpy(wanted.addr, k->daddr, 16);
-        wanted.port = k->dport;
-        wanted.protocol = k->protocol;
-        wanted.af = AF_INET6;
+        __builtin_memcpy(wanted->addr, k->daddr, 16);
+        wanted->port = k->dport;
+        wanted->protocol = k->protocol;
+        wanted->af = AF_INET6;
     } else {
         const struct key4 *k = key;
-        wanted.addr[0] = k->daddr;
-        wanted.port = k->dport;
-        wanted.protocol = k->protocol;
-        wanted.af = AF_INET;
+        wanted->addr[0] = k->daddr;
+        wanted->port = k->dport;
+        wanted->protocol = k->protocol;
+        wanted->af = AF_INET;
     }
-    return bpf_map_lookup_elem(&services, &wanted);
+}
+
+// The server of a connection that was over, whose place a new one takes.
+struct old {
+    struct dest *dest;
+    bool active, anew;
+    __u32 number, template, since;
+};
+
+// To the program for persistent services, which does not come back. The verifier would not take both in one.
+static __always_inline int onward(ctx_t *ctx, struct frame *f, const void *key, const struct old *old, bool six) {
+    __u32 zero = 0;
+    struct onward *o = bpf_map_lookup_elem(&onwards, &zero);
+    if (!o)
+        return miss(MISS_ODD, UP);
+    if (six)
+        *(struct key6 *)o->key = *(const struct key6 *)key;
+    else
+        *(struct key4 *)o->key = *(const struct key4 *)key;
+    o->length = f->length;
+    o->longest = f->longest;
+    o->now = f->now;
+    o->protocol = f->protocol;
+    o->flags = f->flags;
+    o->old_bound = !!old->dest;
+    o->old_active = old->active;
+    o->old_dest = old->number;
+    o->old_template = old->template;
+    o->old_since = old->since;
+    bpf_tail_call(ctx, &PERSISTENT, six ? 1 : 0);
+    return miss(MISS_NOT_HERE, UP);
 }
 
 // No connection begins at an address that packets can't come from: the host drops these before any hook. Its own
@@ -98,31 +133,31 @@ static __always_inline bool from_nobody(const void *key, bool six) {
            (own && *own >> (place & 31) & 1);
 }
 
-// Schedule a new connection and send its first packet.
-static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key, __u32 row, bool six) {
-    if (f->protocol == IPPROTO_TCP && (f->flags & FLAG_RST || !(f->flags & FLAG_SYN || settings.sloppy_tcp)))
-        return miss(MISS_NOT_AN_OPENER, UP);
-    struct service *service = service_of(key, six);
-    if (!service)
-        return miss(MISS_NO_SERVICE, UP);
+// Whether a service's new connections are scheduled here; 0, or why not.
+static __always_inline int elsewhere(ctx_t *ctx, const struct service *service, const void *key, bool six) {
     __be16 sport = six ? ((const struct key6 *)key)->sport : ((const struct key4 *)key)->sport;
-    __be16 vport = six ? ((const struct key6 *)key)->dport : ((const struct key4 *)key)->dport;
     if (!settings.new || service->selector == SELECT_NONE || sport == bpf_htons(FTP_DATA_PORT))
-        return miss(MISS_NOT_HERE, UP);
+        return MISS_NOT_HERE;
 #ifndef PYVS_XDP
     if (ctx->mark)
-        return miss(MISS_MARKED, UP);
+        return MISS_MARKED;
 #endif
-    if (from_nobody(key, six))
-        return miss(MISS_LOOPBACK, UP);
-    __u32 cursor = service->cursor, number;
+    return from_nobody(key, six) ? MISS_LOOPBACK : 0;
+}
+
+static __always_inline __u32 chosen(struct service *service, const void *key, bool six, __u32 *cursor) {
     if (six) {
         const struct key6 *k = key;
-        number = choose(service, k->saddr, k->daddr, sport, true, &cursor);
-    } else {
-        const struct key4 *k = key;
-        number = choose(service, &k->saddr, &k->daddr, sport, false, &cursor);
+        return choose(service, k->saddr, k->daddr, k->sport, true, cursor);
     }
+    const struct key4 *k = key;
+    return choose(service, &k->saddr, &k->daddr, k->sport, false, cursor);
+}
+
+// A new connection with a server, and its first packet sent. `by`: the template of a persistent service, else 0.
+static __always_inline int begin_with(ctx_t *ctx, struct frame *f, const void *key, __u32 row, struct service *service,
+                                      __u32 cursor, __u32 number, struct by *by, bool six) {
+    __be16 vport = six ? ((const struct key6 *)key)->dport : ((const struct key4 *)key)->dport;
     struct dest *dest = dest_at(number);
     if (!dest)
         return miss(MISS_NO_SERVER, UP);
@@ -152,11 +187,24 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
     conn->packets = 1;
     conn->told = f->now;
     conn->dest = number;
-    conn->port = dest->port ? dest->port : vport;
-    if (method != FORWARD_MASQ ? !insert(key, &new_, six, BPF_ANY)
-        : six                  ? !insert_both6(key, (void *)&new_, dest)
-                               : !insert_both4(key, (void *)&new_, dest))
+    conn->port = dest->port && !(by && by->other) ? dest->port : vport;
+    if (by) {
+        why = adopt(by, service, number, dest->port, f->now);
+        if (why)
+            return miss(why, why == MISS_TABLE_FULL ? DROP : UP);
+        conn->template = by->number;
+        conn->status |= STATUS_CONTROLLED | (f->protocol == IPPROTO_UDP ? STATUS_TO_ASSURE : 0);
+        if (f->protocol == IPPROTO_TCP && state == TCP_ESTABLISHED)
+            assure(by->number);
+    }
+    bool made = method != FORWARD_MASQ ? insert(key, &new_, six, BPF_ANY)
+                : six                  ? insert_both6(key, (void *)&new_, dest)
+                                       : insert_both4(key, (void *)&new_, dest);
+    if (!made) {
+        if (by)
+            leave(by->number, by->first);
         return miss(MISS_TABLE_FULL, DROP);
+    }
     service->cursor = cursor;
     bound(dest, active);
     count_in(number, f->length, true);
@@ -165,15 +213,35 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
     return send(ctx, f, conn, address(conn), dest, &dest->hop, six);
 }
 
-// The server of a connection that was over, whose place a new one takes.
-struct old {
-    struct dest *dest;
-    bool active, anew;
-};
+static __always_inline bool opens(const struct frame *f) {
+    return f->protocol != IPPROTO_TCP || (!(f->flags & FLAG_RST) && (f->flags & FLAG_SYN || settings.sloppy_tcp));
+}
+
+// Schedule a new connection and send its first packet.
+static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key, const struct old *old, __u32 row,
+                                    bool six) {
+    if (!opens(f))
+        return miss(MISS_NOT_AN_OPENER, UP);
+    struct service_key wanted;
+    service_key_of(&wanted, key, six);
+    struct service *service = bpf_map_lookup_elem(&services, &wanted);
+    if (service ? service->persist : settings.all_ports)
+        return onward(ctx, f, key, old, six);
+    if (!service)
+        return miss(MISS_NO_SERVICE, UP);
+    int why = elsewhere(ctx, service, key, six);
+    if (why)
+        return miss(why, UP);
+    __u32 cursor = service->cursor;
+    __u32 number = chosen(service, key, six, &cursor);
+    return begin_with(ctx, f, key, row, service, cursor, number, 0, six);
+}
 
 static __always_inline int begin(ctx_t *ctx, struct frame *f, const void *key, const struct old *old, bool six) {
-    int verdict = schedule(ctx, f, key, f->protocol == IPPROTO_TCP ? row_of(f->flags) : 0, six);
+    int verdict = schedule(ctx, f, key, old, f->protocol == IPPROTO_TCP ? row_of(f->flags) : 0, six);
     if (old->dest)
         unbound(old->dest, old->active);  // not before: what was over still counted when the new one was scheduled
+    if (old->template)
+        release(old->template, old->since, false);
     return verdict;
 }

@@ -1,6 +1,7 @@
 // The end of what has been silent for too long, whoever goes through the table.
 #pragma once
 #include "entry.h"
+#include "template.h"
 
 enum { DROP_SHARE = 32 };
 
@@ -19,7 +20,7 @@ static __always_inline bool too_much(__u32 status) {
 // Its server was removed, and connections are not to outlive that.
 static __always_inline bool deserted(__u32 number) {
     struct dest *dest = settings.expire_nodest ? bpf_map_lookup_elem(&dests, &number) : 0;
-    return dest && !(dest->flags & (DEST_AVAILABLE | DEST_ELSEWHERE));
+    return dest && !(dest->flags & (DEST_AVAILABLE | DEST_ELSEWHERE | DEST_RESTS));
 }
 
 // Ends the connection of an entry if its time is over; whether it did, as `ended` tells. `ended->key` is the entry's.
@@ -53,9 +54,36 @@ static __always_inline bool end_if_over(struct conn *conn, struct ended *ended, 
         ended->status |= STATUS_ASSURED;  // it was answered
     ended->dest = conn->dest;
     ended->packets = conn->packets;
+    __u32 template = conn->template, since = at_once ? f.now : last_end(conn, partner);
     end_connection(&ended->key, &other, !partner, six);
     struct dest *dest = bpf_map_lookup_elem(&dests, &ended->dest);
     if (dest)
         unbound(dest, protocol == IPPROTO_TCP && !(ended->status & STATUS_INACTIVE));
+    if (template)
+        release(template, since, at_once);
     return true;
+}
+
+// Ends a template if its time is over and nothing belongs to it.
+static __noinline int end_template_if_over(__u32 number) {
+    struct template *t = template_at(number);
+    __u32 now = clock();
+    if (!t)
+        return 0;
+    if (in_use(t)) {
+        prolong(t, now);
+        return 0;
+    }
+    bool unproven = settings.drop_entries && !(t->status & TEMPLATE_ASSURED);
+    if (!passed(t, now) && !deserted(t->dest) && !(unproven && bpf_get_prandom_u32() % DROP_SHARE == 0))
+        return 0;
+    __u32 *named = bpf_map_lookup_elem(&template_numbers, &t->template_key);
+    if (named && *named == number)
+        bpf_map_delete_elem(&template_numbers, &t->template_key);
+    struct dest *dest = bpf_map_lookup_elem(&dests, &t->dest);
+    if (bpf_map_delete_elem(&templates, &number) || !dest)
+        return 0;
+    __sync_fetch_and_add(&dest->persistent, -1);
+    relieved(dest);
+    return 1;
 }

@@ -1,8 +1,8 @@
 // A destination as an administrator wants it, and connections that come from or go to the engine: its counts change
 // under the programs' feet, so they are added to here, never overwritten. Called by test run, with a frame of ours.
-#include "states.h"
+#include "template.h"
 
-enum { SET = 1, SET_HOP = 2, SET_KEPT = 4 };
+enum { SET = 1, SET_HOP = 2, SET_KEPT = 4, SET_TIME = 1, SET_TOLD = 2, SET_OVER = 4 };
 
 MAP(owners, BPF_MAP_TYPE_ARRAY, MAX_DESTS, __u32, struct owner, 0);
 
@@ -16,7 +16,6 @@ SEC("tc") int pyvs_change(struct __sk_buff *skb) {
         return 1;
     if (change->set & SET) {
         dest->weight = wanted->weight;
-        dest->persistent = wanted->persistent;
         dest->u_threshold = wanted->u_threshold;
         dest->l_threshold = wanted->l_threshold;
         dest->port = wanted->port;
@@ -45,6 +44,38 @@ SEC("tc") int pyvs_change(struct __sk_buff *skb) {
         __sync_fetch_and_add(&dest->active, change->active);
     if (change->inactive)
         __sync_fetch_and_add(&dest->inactive, change->inactive);
+    if (change->persistent)
+        __sync_fetch_and_add(&dest->persistent, change->persistent);
+    return 0;
+}
+
+// The same for a template that the engine has used. Answers 1 if there is none.
+SEC("tc") int pyvs_template(struct __sk_buff *skb) {
+    struct template_change *change = (void *)(long)skb->data;
+    if ((void *)(change + 1) > (void *)(long)skb->data_end)
+        return 1;
+    struct template *t = template_at(change->number);
+    if (!t)
+        return 1;
+    if (change->set & SET_TIME) {
+        t->seen = change->seen;
+        t->timeout = change->timeout;
+    }
+    if (change->set & SET_TOLD) {
+        t->packets = change->packets;
+        t->told = change->told;
+        t->told_retries = change->told_retries;
+    }
+    if (change->controls)
+        __sync_fetch_and_add(&t->controls, change->controls);
+    if (change->engine)
+        __sync_fetch_and_add(&t->engine, change->engine);
+    if (change->status)
+        __sync_fetch_and_or(&t->status, change->status);
+    if (change->set & SET_OVER && !in_use(t) && !(t->status & TEMPLATE_ASSURED)) {
+        t->timeout = 0;
+        t->seen = clock();
+    }
     return 0;
 }
 

@@ -7,10 +7,15 @@ static __always_inline void look(struct ended *ended, bool six) {
         end_if_over(conn, ended, six);
 }
 
-// `given` has the family and the key when it comes; when it goes, kind is 0 if the connection goes on.
+enum { A_TEMPLATE = 1 };
+
+// `given` has the family and the key when it comes; when it goes, kind is 0 if the connection goes on. For templates kind
+// is A_TEMPLATE, and status the number.
 SEC("syscall") int pyvs_end(struct ended *given) {
     struct ended ended = {.key = given->key};
-    if (given->kind == 10)
+    if (given->kind == A_TEMPLATE)
+        end_template_if_over(given->status);
+    else if (given->kind == 10)
         look(&ended, true);
     else
         look(&ended, false);

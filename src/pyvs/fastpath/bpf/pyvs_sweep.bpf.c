@@ -36,4 +36,15 @@ static __always_inline int look(struct bpf_iter__bpf_map_elem *ctx, bool six) {
 SEC("iter/bpf_map_elem") int sweep4(struct bpf_iter__bpf_map_elem *ctx) { return look(ctx, false); }
 SEC("iter/bpf_map_elem") int sweep6(struct bpf_iter__bpf_map_elem *ctx) { return look(ctx, true); }
 
+SEC("iter/bpf_map_elem") int sweep_templates(struct bpf_iter__bpf_map_elem *ctx) {
+    const __u32 *number = ctx->key;
+    struct ended mark = {};
+    if (!number || !ctx->value)
+        return 0;
+    if (!(ctx->meta->seq_num % MARK_EVERY))
+        bpf_seq_write(ctx->meta->seq, &mark, sizeof mark);
+    end_template_if_over(*number);
+    return 0;
+}
+
 char _license[] SEC("license") = "GPL";

@@ -1,6 +1,6 @@
 // The walk of a packet: key, connection, state, next hop, then new bytes. Up to the last step nothing is changed.
 #pragma once
-#include "new.h"
+#include "onward.h"
 
 enum { GO_ON = -1 };
 
@@ -8,6 +8,8 @@ enum { GO_ON = -1 };
 // `old->anew` then the connection is over and the packet is to be scheduled.
 static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key, struct conn *conn, struct dest *dest,
                                    __u32 row, bool six, struct old *old) {
+    if (dest->flags & DEST_RESTS)
+        return miss(MISS_RESTS, UP);
     if (dest->flags & DEST_ELSEWHERE && !(conn->status & STATUS_REPLY))
         return miss(MISS_ELSEWHERE, UP);
     union any_key other = {};
@@ -46,7 +48,10 @@ static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key,
         }
         if (again) {
             old->dest = dest;
+            old->number = conn->dest;
             old->active = !(truth->status & STATUS_INACTIVE);
+            old->template = truth->template;
+            old->since = over ? last_end(conn, partner) : f->now;
             end_connection(key, &other, single, six);
             if (over) {
                 unbound(dest, old->active);
@@ -64,6 +69,14 @@ static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key,
         if (partner) {
             partner->status = (partner->status & ~0xffu) | state;
             partner->timeout = timeout;
+        }
+        if (state == TCP_ESTABLISHED && truth->template)
+            assure(truth->template);
+    } else {
+        conn->timeout = timeout_of(f->protocol, 0);
+        if (reply && conn->status & STATUS_TO_ASSURE) {
+            conn->status &= ~(__u32)STATUS_TO_ASSURE;
+            assure(conn->template);
         }
     }
     return GO_ON;
@@ -107,7 +120,8 @@ static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, s
     if (!six && reply && device_of(hop) == f->ifindex && redirects(f, dest))
         return miss(MISS_REDIRECT, UP);
     bool changes = f->protocol == IPPROTO_TCP && next_state(status, row) != state_of(status);
-    if (changes || expired(f, conn) || (!reply && (f->flags & FLAG_SYN || !(dest->flags & DEST_AVAILABLE)))) {
+    if (changes || expired(f, conn) || !(dest->flags & DEST_AVAILABLE) ||
+        (reply ? status & STATUS_TO_ASSURE : f->flags & FLAG_SYN)) {
         int verdict = unusual(ctx, f, key, conn, dest, row, six, old);
         if (verdict != GO_ON)
             return verdict;

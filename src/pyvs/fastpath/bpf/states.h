@@ -39,14 +39,19 @@ static __always_inline void bound(struct dest *dest, bool active) {
         __sync_fetch_and_or(&dest->flags, DEST_OVERLOAD);
 }
 
-static __always_inline void unbound(struct dest *dest, bool active) {
-    __sync_fetch_and_add(active ? &dest->active : &dest->inactive, -1);
+// Something that was bound is not any more. Kernel: end of ip_vs_unbind_dest.
+static __always_inline void relieved(struct dest *dest) {
     if (!(dest->flags & DEST_OVERLOAD))
         return;
     __u32 total = connections(dest);
     if (dest->l_threshold ? total < dest->l_threshold
                           : !dest->u_threshold || (__u64)total * 4 < (__u64)dest->u_threshold * 3)
         __sync_fetch_and_and(&dest->flags, ~(__u32)DEST_OVERLOAD);
+}
+
+static __always_inline void unbound(struct dest *dest, bool active) {
+    __sync_fetch_and_add(active ? &dest->active : &dest->inactive, -1);
+    relieved(dest);
 }
 
 // Bring the connection to the state that a packet leads to. `way` is the status of the packet's direction. Returns

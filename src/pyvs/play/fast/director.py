@@ -10,7 +10,7 @@ from typing import Final, TextIO
 
 from pyvs.core.errors import PyvsError
 from pyvs.core.wording import counted
-from pyvs.fastpath.owner import AUDIT
+from pyvs.fastpath.controls import AUDIT
 from pyvs.fastpath.partner import Partner
 from pyvs.fastpath.tables import Miss
 from pyvs.play.director import Director, Ipvsadm
