@@ -11,6 +11,7 @@ import click
 
 from pyvs.core.errors import ControlError, Errno, PyvsError
 from pyvs.exec.build import SHIM, SUPERVISOR, path_of
+from pyvs.exec.elf import past_libc
 from pyvs.exec.environment import preloaded
 from pyvs.netlink.unix import VARIABLE, UnixTransport, socket_path
 
@@ -51,6 +52,13 @@ def run(
             environment = dict(os.environ) if socket is None else {**os.environ, VARIABLE: socket}
             helper = str(path_of(SUPERVISOR))
             os.execve(helper, [helper, found, program, *arguments], environment)
+        kind = past_libc(found)
+        if kind:
+            click.echo(
+                f"pyvs {command}: {program} is {kind}: the preloaded library does not reach it; to lead it to the "
+                f"director: pyvs exec --supervise -- {program}",
+                err=True,
+            )
         os.execve(found, [program, *arguments], preloaded(os.environ, path_of(SHIM), socket))
     except PyvsError as error:
         click.echo(f"pyvs {command}: {error}", err=True)

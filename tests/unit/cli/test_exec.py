@@ -80,3 +80,25 @@ def test_a_shell_is_the_users(
     result = CliRunner().invoke(shell, ["--socket", listening + "-none"])
     assert result.exit_code == 2
     assert result.output.startswith("pyvs shell: no director")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "told"), [("static", [], True), ("static", ["--supervise"], False), ("", [], False)]
+)
+def test_who_needs_supervision_is_told(
+    listening: str,
+    became: list[tuple[Any, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    options: list[str],
+    told: bool,
+) -> None:
+    monkeypatch.setattr(module, "past_libc", lambda path: kind)
+    result = CliRunner().invoke(exec_, ["--socket", listening, *options, "true"])
+    assert result.stderr == (
+        "pyvs exec: true is static: the preloaded library does not reach it; to lead it to the director: "
+        "pyvs exec --supervise -- true\n"
+        if told
+        else ""
+    )
+    assert len(became) == 1
