@@ -117,7 +117,7 @@ def test_a_full_disk_refuses_changes_and_loses_none(tmp_path: Path) -> None:
             place = f"10.1.{made // 200}.{made % 200}/80"
             journal.append(["server", "tcp/192.0.2.100/80", place, *[0] * 7])
 
-        with pytest.raises(ControlError) as refusal:
+        with pytest.raises(ControlError) as refusal:  # noqa: PT012
             for made in range(100_000):  # noqa: B007
                 change()
         assert refusal.value.errno == Errno.ENOSPC
@@ -193,7 +193,7 @@ def test_verbs_are_refused_without_room_and_nothing_was_changed(tmp_path: Path) 
         control.new_service(ServiceSpec(web, "rr"), 5.0)
         made = 0
 
-        with pytest.raises(ControlError) as refusal:
+        with pytest.raises(ControlError) as refusal:  # noqa: PT012
             for made in range(10_000):
                 control.new_dest(web, DestSpec(DestKey(bytes((10, 1, made // 200, made % 200)), 80)), 5.0)
         assert refusal.value.errno == Errno.ENOSPC
