@@ -35,6 +35,8 @@ static struct folder *folder_of(DIR *stream)
 {
 	struct folder *folder;
 
+	if (!folders) /* whoever reads one of ours has put it there */
+		return NULL;
 	pthread_mutex_lock(&lock);
 	for (folder = folders; folder && folder->stream != stream; folder = folder->next)
 		;
