@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.fastpath.network import MTU, Network
 from tests.fastpath.twin import FIRST, UP, packed
 
+from pyvs.core.connections.expiry import TICK
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.flags import ConnFlag, Family, Forward, Hook, Proto
@@ -133,6 +134,7 @@ class Hosts:
             assert verdict.action is Action.ACCEPT
             assert packet.owned
             assert verdict.reason is not Reason.NO_CONNECTION
+        self.tick(2 * TICK)  # what a new connection takes the place of ends with the engine's next tick
         self.compare()
 
     def rows(self, engine: Engine) -> list[tuple[Any, ...]]:

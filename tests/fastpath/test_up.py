@@ -194,6 +194,24 @@ def test_the_address_of_another_host(fast: FastPath, network: Network) -> None:
     assert outcome.verdict in SENT[fast.mode]
 
 
+def test_a_server_that_rests(fast: FastPath, network: Network) -> None:
+    """Either direction goes up, where its connection comes back to the engine; no sweep ends it."""
+    (conn,) = fast.connections()
+    row = fast.destination(conn.dest)
+    fast.dests.set(conn.dest, fast.dests.values.pack(**{**row, "flags": Flag.RESTS}))
+    fast.configure(expire_nodest=1)
+    reply = tcp(".".join(map(str, conn.daddr)), CLIENT, 80, 40000, 0x10)
+    for packet in (ACK, reply, tcp(CLIENT, VIP, 40000, 80, 0x02)):
+        frame = network.mac + bytes(6) + b"\x08\0" + packet
+        before = fast.misses()[Miss.RESTS]
+        outcome = fast.test_run(frame, network.ifindex)
+        assert (outcome.verdict, outcome.frame) == (UP[fast.mode], frame)
+        assert fast.misses()[Miss.RESTS] == before + 1
+    assert [one for stretch in fast.sweep() for one in stretch] == []
+    assert list(fast.connections()) == [conn]
+    fast.configure(expire_nodest=0)
+
+
 def test_a_hop_that_is_not_known(fast: FastPath, network: Network) -> None:
     fast.renew_hops()
     subprocess.run(["ip", "route", "del", "198.51.100.0/24"], check=True)

@@ -134,11 +134,21 @@ def test_a_director_that_may_not_offload_gets_its_connections_back(shared: Share
     shared.settle()
     value = "1" if knob == "conntrack" else "0"
     shared.engine.control.sysctl_write(knob, value, shared.now)
-    back = shared.mirror.renew()
+    back, again = shared.mirror.renew()
     assert shared.mirror.refused
-    assert shared.table.take_all_back(back) == 1
+    assert again == []
+    assert [place.active + place.inactive for place in back] == [1], (
+        "of the other there is nothing to come back"
+    )
+    assert {shared.fast.destination(place.number)["flags"] for place in shared.mirror.places.values()} == {
+        Flag.RESTS
+    }
+    list(shared.table.come_back(back))
     shared.settle()
     assert shared.offloaded() == 0
+    shared.engine.control.sysctl_write(knob, "0" if knob == "conntrack" else "1", shared.now)
+    back, again = shared.mirror.renew()
+    assert (back, len(again)) == ([], 2)
 
 
 def test_settings_follow_sysctls_and_timeouts(shared: Shared) -> None:

@@ -17,7 +17,7 @@ static __always_inline int answer(const void *key, struct frame *f, bool six) {
         return 0;
     __u32 number = conn->dest;
     struct dest *dest = bpf_map_lookup_elem(&dests, &number);
-    if (!dest || !(dest->flags & DEST_HERE))
+    if (!dest || !(dest->flags & DEST_HERE) || dest->flags & DEST_RESTS)
         return 0;
     if (dest->flags & (DEST_AVAILABLE | DEST_ELSEWHERE))
         count_out(number, f->length);

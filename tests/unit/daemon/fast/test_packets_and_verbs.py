@@ -66,6 +66,11 @@ def test_connections_come_back_when_the_fast_path_must_rest(case: Case) -> None:
     case.engine.control.sysctl_write("conntrack", "1", case.now)
     case.fast.changed()
     case.fast.before_verbs()
+    (place,) = (place for place in case.fast.mirror.places.values() if place.active + place.inactive)
+    assert case.maps.destination(place.number)["flags"] == Flag.RESTS, "their packets go up at once"
+    while case.fast._coming is not None:
+        assert case.fast.due == 0.0
+        case.fast.tick(case.now)
     assert case.in_maps() == []
     assert [conn.cport for conn in case.engine.ns.connections] == [40000]
     assert "the fast path rests: sysctl conntrack" in case.log
