@@ -6,10 +6,12 @@
 Speaks to a director of ours or, over a generic-netlink socket, to the kernel's. The time is the director's.
 """
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pyvs.core.control.specs import (
     DaemonSpec,
@@ -23,7 +25,6 @@ from pyvs.core.control.specs import (
 )
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import SyncState
-from pyvs.core.masquerade.requests import Request
 from pyvs.netlink import messages as m
 from pyvs.netlink.attributes import (
     ACK,
@@ -51,8 +52,10 @@ from pyvs.netlink.codec import (
     messages,
     read_error,
 )
-from pyvs.netlink.masquerade import write as write_masquerade
-from pyvs.netlink.transport import Transport
+
+if TYPE_CHECKING:  # for a client must not wait until the whole engine is there
+    from pyvs.core.masquerade.requests import Request
+    from pyvs.netlink.transport import Transport
 
 Told = Callable[[ControlError | None], None]
 """Is told what became of a change: its refusal, or None."""
@@ -220,7 +223,9 @@ class Client:
 
     def masquerade(self, request: Request) -> None:
         """Change masquerading, port forwarding or the agents that are listened to."""
-        self._transport.masquerade(write_masquerade(request))
+        from pyvs.netlink.masquerade import write  # noqa: PLC0415  brings the whole engine
+
+        self._transport.masquerade(write(request))
 
     # Many changes at once
 

@@ -142,3 +142,14 @@ def test_a_reader_that_goes_away_is_not_a_fault(tmp_path: Path) -> None:
     process.stderr.close()
     assert process.wait(timeout=30) == 141
     assert said == ""
+
+
+def test_it_starts_without_the_engine() -> None:
+    """A script calls it for each change: it must not wait until all of the virtual server is there."""
+    code = "import sys, pyvs.cli.ipvsadm.main; print(*(name for name in sys.modules if name.startswith('pyvs.core.')))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    brought = set(done.stdout.split())
+    assert "pyvs.core.control.specs" in brought
+    assert brought.isdisjoint({"pyvs.core.engine", "pyvs.core.namespace", "pyvs.core.masquerade.requests"})
