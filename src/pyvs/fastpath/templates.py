@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import LATER
 from pyvs.core.connections.table import NOWHERE
-from pyvs.core.flags import ConnFlag, Family, ServiceFlag
+from pyvs.core.flags import ConnFlag, Family, Forward, ServiceFlag
 from pyvs.core.services.registry import FTP_PORT
 from pyvs.core.sync.policy import HZ, RETRIES, end_time
 from pyvs.fastpath import refusal
@@ -338,7 +338,9 @@ def _made(number: int, fields: dict[str, Any], place: Place) -> Template:
     family = Family(fields["template_key_af"])
     size = 4 if family == Family.INET else 16
     dest = place.dest
-    flags = dest.forward | int(ConnFlag.TEMPLATE | ConnFlag.HASHED)
+    flags = dest.forward | int(ConnFlag.TEMPLATE | ConnFlag.HASHED | ConnFlag.INACTIVE)
+    if dest.forward != Forward.MASQ:
+        flags |= ConnFlag.NOOUTPUT
     if fields["status"] & TemplateStatus.SYNCED:
         flags |= ConnFlag.SYNC
     template = Template(

@@ -61,7 +61,8 @@ class FastDirector(Director):
         self._follow()
         if self._at != self.clock.ticks:
             self._at = self.clock.ticks
-            self.stage.fast.configure(now=self.stage.fast.jiffies.at(now))
+            # What drop_entry ends in the maps is chance, and would be looked for at each tick.
+            self.stage.fast.configure(now=self.stage.fast.jiffies.at(now), drop_entries=0)
             if any(place.active or place.inactive for place in partner.mirror.places.values()):
                 for _ in range(2):  # what went while the first looked may have hidden others
                     for ended in self.stage.fast.sweep():
