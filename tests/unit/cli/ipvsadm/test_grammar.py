@@ -1,6 +1,19 @@
 import re
 
-from pyvs.cli.ipvsadm.grammar import LONG, MATRIX, SHORT, SWITCHES, TUNNEL_MATRIX, Argument, Command, Option
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyvs.cli.ipvsadm.grammar import (
+    LONG,
+    MATRIX,
+    SHORT,
+    SWITCHES,
+    TUNNEL_MATRIX,
+    Argument,
+    Command,
+    Option,
+    Row,
+)
 from pyvs.cli.ipvsadm.parse import _Parser
 from pyvs.cli.ipvsadm.usage import USAGE
 
@@ -31,3 +44,19 @@ def test_the_usage_names_every_switch() -> None:
     for switch in SWITCHES:
         if switch.command is not Command.VERSION:
             assert re.search(rf"--{switch.long}[ |]", USAGE), switch.long
+
+
+@given(
+    st.sampled_from([*MATRIX.values(), *TUNNEL_MATRIX.values()]),
+    st.sets(st.sampled_from(Option), max_size=5),
+    st.booleans(),
+    st.booleans(),
+)
+def test_a_row_allows_what_its_columns_say(row: Row, options: set[Option], legal: bool, whole: bool) -> None:
+    if legal:
+        options = {option for option in options if row.get(option) != "x"}
+    needed = {option for option, says in row.items() if says == "+"}
+    if whole:
+        options |= needed
+    said = [row.get(option, ".") for option in options]
+    assert row.allows(options) == (needed <= options and "x" not in said and said.count("1") < 2)
