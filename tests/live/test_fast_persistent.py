@@ -1,0 +1,116 @@
+"""A persistent service by the fast path: clients stay with their servers, also while directors are killed and begun."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.live.fast_clients import REQUEST, KeptAlive, bpf_file_system, fast_account
+
+from pyvs.lab import course, wait
+from pyvs.lab.director import Director
+from pyvs.lab.howto import PLANS, topology
+from pyvs.lab.lab import Lab
+
+pytestmark = [pytest.mark.live, pytest.mark.root]
+
+PLAN = PLANS[4]
+SERVERS = ("server1", "server2", "server3")
+TIMES = 5
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    folder = tmp_path / "bpf"
+    folder.mkdir()
+    with bpf_file_system(folder), Lab(topology("nat", (4,))) as lab:
+        course.start_servers(lab, "nat", (4,))
+        yield lab
+
+
+def rules(folder: Path, port: int) -> Path:
+    service = f"{PLAN.virtual}:{port}"
+    lines = [
+        f"-A -t {service} -s rr -p 300",
+        *(f"-a -t {service} -r {each}:{port} -m" for each in PLAN.servers),
+    ]
+    file = folder / "rules"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def ask(lab: Lab, client: str) -> str:
+    """The server that answers a new connection of a client."""
+
+    def once() -> bytes:
+        with socket.create_connection((PLAN.virtual, 80), timeout=5) as opened:
+            opened.sendall(REQUEST)
+            return KeptAlive._read(opened)
+
+    answer: bytes = lab[client].call(once)
+    return next(server for server in SERVERS if server.encode() in answer)
+
+
+def templates(director: Director) -> list[list[str]]:
+    """Of the list of connections: those whose client has no port."""
+    lines = (line.split() for line in director.adm("-Lnc").splitlines()[2:])
+    return [fields for fields in lines if fields[3].endswith(":0")]
+
+
+def persistent(director: Director) -> int:
+    """The sum of the column of `-L --persistent-conn`."""
+    rows = director.adm("-Ln --persistent-conn").splitlines()[4:]
+    return sum(int(line.split()[3]) for line in rows)
+
+
+@pytest.mark.parametrize("port", [80, 0])
+@pytest.mark.parametrize("new", ["off", "on"])
+def test_a_client_stays_with_its_server_while_directors_come_and_go(
+    lab: Lab, tmp_path: Path, new: str, port: int
+) -> None:
+    options = ["--fast", "tc", "--fast-new", new, "--rules", str(rules(tmp_path, port))]
+    director = Director(lab, options)
+    director.__enter__()
+    try:
+        homes = {client: ask(lab, client) for client in ("client1", "client2")}
+        assert len(set(homes.values())) == 2, "rr gives the second client another server"
+        for client, home in homes.items():
+            assert [ask(lab, client) for _ in range(TIMES)] == [home] * TIMES
+        assert {(fields[2], fields[4]) for fields in templates(director)} == {
+            ("ASSURED", f"{PLAN.virtual}:{port}"),
+        }
+        assert len(templates(director)) == persistent(director) == 2
+        wait.until(lambda: fast_account(director)["templates in the maps"] == "2", "not in the maps", 5)
+        for _ in range(3):
+            assert director.process is not None
+            director.process.kill()
+            director.process.wait(5)
+            if new == "on":  # nobody is there, and new connections go on to where they belong
+                assert {client: ask(lab, client) for client in homes} == homes
+            director.stop()
+            director = Director(lab, options)
+            director.__enter__()
+            assert {client: ask(lab, client) for client in homes} == homes
+            assert len(templates(director)) == persistent(director) == 2
+        assert int(fast_account(director)["templates in the maps"]) == 2
+    finally:
+        director.stop()
+
+
+def test_without_a_director_a_client_gets_its_first_server(lab: Lab, tmp_path: Path) -> None:
+    options = ["--fast", "tc", "--fast-new", "on", "--rules", str(rules(tmp_path, 80))]
+    director = Director(lab, options)
+    director.__enter__()
+    try:
+        assert ask(lab, "client1") in SERVERS  # next hops are known from now on
+        assert director.process is not None
+        director.process.kill()
+        director.process.wait(5)
+        home = ask(lab, "client2")
+        director.stop()
+        director = Director(lab, options)
+        director.__enter__()
+        assert [ask(lab, "client2") for _ in range(TIMES)] == [home] * TIMES
+        assert len(templates(director)) == persistent(director) == 2
+    finally:
+        director.stop()
