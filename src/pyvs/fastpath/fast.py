@@ -136,7 +136,6 @@ class FastPath:
                 reuse_mode=1,
                 new=1,
                 pmtu_disc=1,
-                later=jiffies.length(LATER),
             )
         return fast
 
@@ -164,7 +163,11 @@ class FastPath:
     def set_clock(self, jiffies: Jiffies) -> None:
         """Reckon in these jiffies. Raises OSError."""
         self.jiffies = jiffies
-        self.configure(hop_age=jiffies.length(HOP_AGE), redirect_load=jiffies.length(REDIRECT_LOAD))
+        self.configure(
+            hop_age=jiffies.length(HOP_AGE),
+            redirect_load=jiffies.length(REDIRECT_LOAD),
+            later=jiffies.length(LATER),
+        )
 
     def configure(self, **values: int | tuple[int, ...]) -> None:
         """Change fields of the settings (`layout.SETTINGS`); the others stay. Raises KeyError, OSError."""
