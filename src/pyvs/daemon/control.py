@@ -42,13 +42,13 @@ class ToldControl(Control):
         super().__init__(ns)
         self._told = told
         self._sync_sockets = sync_sockets
-        self.texts: dict[str, Callable[[], str]] = {}
+        self.texts: dict[str, Callable[[], Iterator[str]]] = {}
         """Texts of the director's own beside those of /proc/net, by name."""
 
     def proc_parts(self, name: str, now: float | None = None) -> Iterator[str]:
         """A text of the director's own, or of /proc/net, in parts. Raises ControlError(ENOENT)."""
         own = self.texts.get(name)
-        return super().proc_parts(name, now) if own is None else iter((own(),))
+        return super().proc_parts(name, now) if own is None else own()
 
     def new_service(self, spec: ServiceSpec, now: float) -> None:
         """Add a service. Raises ControlError."""

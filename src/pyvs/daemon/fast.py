@@ -33,8 +33,12 @@ CHOICES: Final[tuple[Choice, ...]] = ("auto", "tc", "xdp", "off")
 SECOND: Final = 1.0
 SHARE: Final = 20.0
 """Reading counts takes at most one in so many of the daemon's time."""
+PULL_SHARE: Final = 5.0
+"""Likewise with bringing the counters of many servers back."""
 SWEEP_SHARE: Final = 50.0
 """Likewise with sweeping the tables."""
+MANY: Final = 200
+"""Servers above which nothing is done for all of them in one go."""
 PATIENCE: Final = 60.0
 """Seconds for which destinations that another daemon left wait for rules that name them."""
 
@@ -72,12 +76,18 @@ class Fast(Partner):
         self._second = clock()
         self._counts_at = 0.0
         self._sweep: Iterator[list[Ended]] | None = None
+        self._works: dict[str, Iterator[None]] = {}
+        """What is done in stretches where there are many servers."""
+        self._counting: Iterator[None] = iter(())
+        self._pull_at = 0.0
         self._coming: Iterator[None] | None = None
         """Connections that come back from the maps."""
         self._sweep_at = clock()
         self._swept = 0.0
         """Seconds of work that the present sweep has taken."""
         self._refused: str | None = None
+        self._ran = self._again = False
+        """Again: something has changed while what had changed before was written."""
         self._answers: Answers | None = None
         self._answered_changed: Callable[[], None] = lambda: None
 
@@ -123,6 +133,8 @@ class Fast(Partner):
     def start(self) -> None:
         """Write what there is, then let packets through the programs."""
         self.renew()
+        self._ran = True
+        self.ns.services.touched = {}
         devices = self._attach()
         if not devices:
             self.log.warning(
@@ -237,15 +249,36 @@ class Fast(Partner):
             self.newcomers.carry_back()
         if now >= self._counts_at:
             begun = time.perf_counter()
-            self.mirror.pull_counts()
+            if not self.many:
+                self.mirror.pull_counts()
+            elif next(self._counting, self) is self:
+                self._counting = self.mirror.pulling_counts()
             self._counts_at = now + (time.perf_counter() - begun) * SHARE
+
+    def before_verbs(self) -> None:
+        """As any partner; where there are many servers what listings show is up to some seconds old."""
+        if not self.many:
+            super().before_verbs()
+
+    @property
+    def many(self) -> bool:
+        """Whether there are so many servers that packets must not wait for a look at all."""
+        return len(self.mirror.places) > MANY
+
+    def _work(self, name: str, begin: Callable[[], Iterator[None]]) -> None:
+        """Begin something, or go on with it: all of it, or a stretch where there are many servers."""
+        work = self._works.pop(name, None) or begin()
+        while next(work, self) is not self:
+            if self.many:
+                self._works[name] = work
+                return
 
     # ---- time -------------------------------------------------------------------
 
     @property
     def due(self) -> float:
         """When to call `tick` next."""
-        if self._dirty or self._sweep is not None or self._coming is not None:
+        if self._dirty or self._sweep is not None or self._coming is not None or self._works:
             return 0.0
         due = min(self._second, self._sweep_at)
         held = self.table.due
@@ -258,19 +291,69 @@ class Fast(Partner):
         if now >= self._second or self.ns.next_estimate <= now:
             self._second = now + SECOND
             self.mirror.configure()
-            self.mirror.pull()
+            if "pull" not in self._works and (now >= self._pull_at or not self.many):
+                self._work("pull", self._pulling)
             self.table.audit()
             if self.mirror.waiting and now >= self._patience:
                 self._give_up_waiting()
         self.table.settle(now)
+        for name in list(self._works)[:1]:
+            self._work(name, self._works.pop(name).__iter__)
         if self._coming is not None and next(self._coming, self) is self:
             self._coming = None
         self._go_on_sweeping(now)
 
     def renew(self) -> None:
         """As any partner; the log is told when nothing can be offloaded any more, or can be again."""
+        if self.many and self._ran:
+            self._dirty = False
+            self._come_first()
+            if "renew" in self._works:  # it has gone past what has changed, perhaps: once more then
+                self._again = True
+            else:
+                self._work("renew", self._renewing)
+            return
         before = self.answered
         super().renew()
+        self._renewed(before)
+
+    def _come_first(self) -> None:
+        """Write what a verb has just changed; all else comes in stretches."""
+        if touched := self.ns.services.touched:
+            self.ns.services.touched = {}
+            back, again = self.mirror.renew_first(touched)
+            if again:
+                self.table.offer(again)
+            if back:
+                self.bring_back(back)
+
+    def _pulling(self) -> Iterator[None]:
+        """`pull`, a stretch a step, and then a rest."""
+        spent, begun = 0.0, time.perf_counter()
+        for _ in self.mirror.pulling():
+            spent += time.perf_counter() - begun
+            yield
+            begun = time.perf_counter()
+        self._pull_at = self.clock() + spent * PULL_SHARE
+
+    def _renewing(self) -> Iterator[None]:
+        """`renew`, a stretch a step."""
+        before = self.answered
+        self._again = False
+        found: tuple[list[Place], list[Place]] = [], []
+        yield from self.mirror.renewing(*found)
+        back, again = found
+        if again:
+            self.table.offer(again)
+        self.table.adopt_templates()
+        if self.newcomers is not None:
+            yield from self.newcomers.renewing()
+        if back:
+            self.bring_back(back)
+        self._renewed(before)
+        self._dirty = self._dirty or self._again
+
+    def _renewed(self, before: str) -> None:
         if self.answered != before:
             self._answered_changed()
         if self.mirror.refused != self._refused:
@@ -300,7 +383,7 @@ class Fast(Partner):
         if ended is None:
             self._sweep = None
             self._sweep_at = now + max(SECOND, self._swept * SWEEP_SHARE)
-            self.mirror.pull_counts()
+            self._work("swept", self.mirror.pulling_counts)
         else:
             self.table.note_ended(ended)
             self._swept += time.perf_counter() - begun

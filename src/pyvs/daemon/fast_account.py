@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from pyvs.core.flags import Family, Forward
 from pyvs.core.namespace import Namespace
@@ -17,16 +18,21 @@ if TYPE_CHECKING:
 
 NAME = "pyvs_fast"
 """As a file of the control language."""
+PART: Final = 100
+"""Lines that are made in one go."""
 
 
-def account(fast: Fast) -> str:
-    """The whole text: a line a fact, lists indented below their line."""
-    return "\n".join(_lines(fast)) + "\n"
+def account(fast: Fast) -> Iterator[str]:
+    """The whole text in parts: a line a fact, lists indented below their line."""
+    lines = _lines(fast)
+    while part := "".join(f"{line}\n" for line in islice(lines, PART)):
+        yield part
 
 
 def _lines(fast: Fast) -> Iterator[str]:
     mirror, table, names = fast.mirror, fast.table, fast.environment.names
-    mirror.pull()
+    if not fast.many:
+        mirror.pull()
     places = sorted(mirror.places.values(), key=lambda place: place.number)
     at = ", ".join(
         f"{names.get(index, index)} ({kind})" for index, kind in sorted(fast.links.attached.items())

@@ -6,7 +6,7 @@ happened in the maps since the last time. So a connection may wander between bot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from pyvs.core.flags import Forward, Proto
@@ -15,6 +15,7 @@ from pyvs.core.sync.policy import LEAST_REFRESH
 from pyvs.core.transmit.route import hold_route
 from pyvs.fastpath import refusal
 from pyvs.fastpath.change import Changes, Kept
+from pyvs.fastpath.identity import Identity, identity
 from pyvs.fastpath.layout import OWNER
 from pyvs.fastpath.tables import LIMITS, SYNC_V0, Flag
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 COUNTERS: Final = ("conns", "inpkts", "outpkts", "inbytes", "outbytes")
 
-Identity = tuple[int, int, int, bytes, int, int, bytes, int]
-"""Family, mark, protocol, address and port of a service; family, address and port of a destination."""
+STRETCH: Final = 40
+"""Destinations of one step: about a millisecond."""
 
 
 class Place:
@@ -84,6 +85,7 @@ class Mirror:
         """Whether servers on this host are served too: programs see what they answer."""
         self.own_mark = 0
         """Bits by which the host's chains know what has been served."""
+        self._here = False
         self.some_here = False
         """Whether there are servers on this host among those that are served."""
         self.new = False
@@ -95,36 +97,56 @@ class Mirror:
     # ---- towards the maps --------------------------------------------------
 
     def renew(self) -> tuple[list[Place], list[Place]]:
-        """Write what has changed. Raises OSError.
+        """`renewing` in one go. Raises OSError."""
+        found: tuple[list[Place], list[Place]] = [], []
+        for _ in self.renewing(*found):
+            pass
+        return found
 
-        The destinations whose connections must come back to the engine, and those that may be offloaded again.
+    def renewing(self, back: list[Place], again: list[Place]) -> Iterator[None]:
+        """Write what has changed, a stretch a step. Raises OSError.
+
+        Gathers the destinations whose connections must come back to the engine, and those that may be offloaded again.
         """
         ns = self.ns
         self.configure()
         self.refused = refusal.of_director(ns)
-        back: list[Place] = []
-        again: list[Place] = []
-        here = False
-        for service, dest in self._wanted():
-            place = self.places.get(dest) or self._settle(service, dest)
-            if place is None:
-                continue
-            place.service = service
-            self._pull_counts(place)
-            place.refused = refusal.of_destination(ns, dest, answers=self.answers)
-            before, place.rests = place.rests, place.refused is not None or self.refused is not None
-            self.write(place)
-            here = here or (self.answers and place.refused is None and refusal.is_here(ns, dest))
-            if before and not place.rests:
-                again.append(place)
-            elif place.rests and not before and place.active + place.inactive:
-                back.append(place)
-        self.some_here = here
-        return back, again
+        self._here = False
+        for count, (service, dest) in enumerate(self._wanted(), 1):
+            if count % STRETCH == 0:
+                yield
+            self._renew_one(service, dest, back, again)
+        self.some_here = self._here
+
+    def renew_first(self, dests: Iterable[Destination]) -> tuple[list[Place], list[Place]]:
+        """The same of some destinations, before their turn comes. Raises OSError."""
+        found: tuple[list[Place], list[Place]] = [], []
+        for dest in dests:
+            place = self.places.get(dest)
+            service = dest.service or (None if place is None else place.service)
+            if service is not None:
+                self._renew_one(service, dest, *found)
+        return found
+
+    def _renew_one(self, service: Service, dest: Destination, back: list[Place], again: list[Place]) -> None:
+        place = self.places.get(dest) or self._settle(service, dest)
+        if place is None:
+            return
+        place.service = service
+        self._pull_counts(place)
+        place.refused = refusal.of_destination(self.ns, dest, answers=self.answers)
+        before, place.rests = place.rests, place.refused is not None or self.refused is not None
+        self.write(place)
+        here = self.answers and place.refused is None and refusal.is_here(self.ns, dest)
+        self._here = self._here or here
+        if before and not place.rests:
+            again.append(place)
+        elif place.rests and not before and place.active + place.inactive:
+            back.append(place)
 
     def _wanted(self) -> Iterator[tuple[Service, Destination]]:
         for service in self.ns.services:
-            for dest in service.destinations:
+            for dest in tuple(service.destinations):
                 yield service, dest
         for dest, service in self.ns.trash:
             if dest in self.places:
@@ -252,13 +274,30 @@ class Mirror:
 
     def pull_counts(self) -> None:
         """Bring active and inactive connections to what they are now. Raises OSError."""
-        for place in self.places.values():
-            self._pull_counts(place)
+        for _ in self.pulling_counts():
+            pass
+
+    def pulling_counts(self) -> Iterator[None]:
+        """The same, a stretch a step."""
+        for count, place in enumerate(list(self.places.values()), 1):
+            if self.by_number.get(place.number) is place:
+                self._pull_counts(place)
+            if count % STRETCH == 0:
+                yield
 
     def pull(self) -> None:
         """The same, and the counters; destinations that nobody needs any more are given up. Raises OSError."""
+        for _ in self.pulling():
+            pass
+
+    def pulling(self) -> Iterator[None]:
+        """The same, a stretch a step."""
         gone = []
-        for place in self.places.values():
+        for count, place in enumerate(list(self.places.values()), 1):
+            if count % STRETCH == 0:
+                yield
+            if self.by_number.get(place.number) is not place:
+                continue
             self.pull_place(place)
             dest = place.dest
             if (
@@ -269,10 +308,12 @@ class Mirror:
                 gone.append(place)
             else:
                 self._sign(place)
-        lying = {dest for dest, _ in self.ns.trash} if gone else set()
-        for place in gone:
-            if place.dest not in lying:
+        for count, place in enumerate(gone, 1):
+            dest = place.dest
+            if not dest.available and not dest.refcnt and dest not in self.ns.trash and dest in self.places:
                 self._give_up(place)
+            if count % STRETCH == 0:
+                yield
 
     def pull_place(self, place: Place) -> None:
         """Both, of one destination. Raises OSError."""
@@ -356,12 +397,3 @@ class Mirror:
 def _add(stats: Any, more: dict[str, int]) -> None:
     for name, value in more.items():
         setattr(stats, name, getattr(stats, name) + value)
-
-
-def identity(service: Service, dest: Destination) -> Identity:
-    """What a destination is known by to another daemon."""
-    if service.fwmark:
-        return int(service.af), service.fwmark, 0, b"", 0, int(dest.af), dest.addr, dest.port
-    return (
-        int(service.af), 0, service.protocol, service.addr, service.port, int(dest.af), dest.addr, dest.port,
-    )  # fmt: skip

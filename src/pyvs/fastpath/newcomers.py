@@ -7,7 +7,7 @@ itself is told to the programs afterwards. So both take turns in one order.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pyvs.core.flags import Proto
 from pyvs.core.schedulers.rr import RoundRobin
@@ -33,6 +33,14 @@ Persistence = tuple[int, bytes]
 """Jiffies that templates live, 0 without; the mask of clients that have one together."""
 
 
+STRETCH: Final = 30
+"""Services of one step: about a millisecond."""
+MANY: Final = 300
+"""Entries that are only looked at in one step."""
+SOME: Final = 100
+"""Services whose cursors are carried to and fro with each look at packets; of more, each has its turn."""
+
+
 class Offer:
     """A service as it was given to the programs."""
 
@@ -55,15 +63,26 @@ class Newcomers:
         self.offers: dict[Name, Offer] = {}
         self.refused: dict[str, str] = {}
         """Why services are not among them, by their text."""
+        self._turn: list[Name] = []
+        """Of many offers those that are still to be looked at, in turns."""
         self._all_ports = -1
         self._turns = 0
         """Packets that drop_packet spares still, as the programs know it."""
 
     def renew(self) -> None:
         """Offer what can be, withdraw what can't be any more; after `carry_back` and the change. Raises OSError."""
-        self.refused = {}
+        for _ in self.renewing():
+            pass
+
+    def renewing(self) -> Iterator[None]:
+        """The same, a stretch a step."""
+        refused: dict[str, str] = {}
         wanted: set[Name] = set()
-        for service in self.ns.services:
+        for count, service in enumerate(self.ns.services, 1):
+            if count % STRETCH == 0:
+                yield
+            if service not in self.ns.services:
+                continue
             why = self.why_not(service)
             if why is None:
                 selection = select(service.scheduler, self._number)
@@ -75,14 +94,26 @@ class Newcomers:
                 if why is None and self._offer(service, selection):
                     wanted.add(name_of(service))
                     continue
-            self.refused[str(service)] = why or "its table of slots is too long"
+            refused[str(service)] = why or "its table of slots is too long"
+        self.refused = refused
         wanted |= self._shut(wanted)
-        for name, _ in list(self.fast.services):
+        gone: list[Name] = []
+        for count, (name, _) in enumerate(self.fast.services, 1):
             if name not in wanted:
-                self.fast.services.remove(*name)
-                self.offers.pop(name, None)
-
-        self.fast.own.set(self._own_addresses())
+                gone.append(name)
+            if count % MANY == 0:
+                yield
+        for count, name in enumerate(gone, 1):
+            self.fast.services.remove(*name)
+            self.offers.pop(name, None)
+            if count % STRETCH == 0:
+                yield
+        own: set[bytes] = set()
+        for count, address in enumerate(self._own_addresses(), 1):
+            own.add(address)
+            if count % MANY == 0:
+                yield
+        self.fast.own.set(own)
 
     def _own_addresses(self) -> Iterator[bytes]:
         """Addresses of this host that the engine knows of: of services, and towards servers."""
@@ -90,7 +121,7 @@ class Newcomers:
         for service in self.ns.services:
             if service.addr and environment.is_local(service.addr):
                 yield service.addr
-            for dest in service.destinations:
+            for dest in tuple(service.destinations):
                 route = environment.route(dest.addr)
                 if route is not None:
                     yield route.source
@@ -176,11 +207,25 @@ class Newcomers:
         defense = self.ns.defense
         if defense.drop_rate:
             defense.drop_counter = self._turns = int(self.fast.settings.at(0)["drop_counter"])
-        for name, offer in self.offers.items():
+        for name, offer in self._some():
             scheduler = offer.service.scheduler
             if offer.selection.standings and scheduler is not None:
                 offer.selection.carry_back(scheduler, self.fast.services.cursor(*name))
                 offer.standing = standing(offer.service)
+
+    def _some(self) -> list[tuple[Name, Offer]]:
+        """All offers; of many, the next ones: each has its turn."""
+        if len(self.offers) <= SOME:
+            return list(self.offers.items())
+        found: list[tuple[Name, Offer]] = []
+        while len(found) < SOME:
+            if not self._turn:
+                self._turn = list(self.offers)
+            name = self._turn.pop()
+            offer = self.offers.get(name)
+            if offer is not None:
+                found.append((name, offer))
+        return found
 
     def settle(self) -> None:
         """Tell the programs where schedulers stand that the engine has used, and drop_packet. Raises OSError."""
@@ -188,7 +233,7 @@ class Newcomers:
         if turns != self._turns:
             self.fast.configure(drop_counter=turns)
             self._turns = turns
-        for name, offer in list(self.offers.items()):
+        for name, offer in self._some():
             if offer.standing is not None and standing(offer.service) != offer.standing:
                 selection = select(offer.service.scheduler, self._number)
                 self._set(name, Offer(offer.service, selection, offer.persistence))

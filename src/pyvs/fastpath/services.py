@@ -24,6 +24,8 @@ class Services:
         """Takes over what the maps hold already."""
         self._services = services
         self._slots = slots
+        self._end: int | None = None
+        """Where the part of the table begins that was never given out; None: nobody has looked."""
 
     def __iter__(self) -> Iterator[tuple[tuple[int, bytes, int], dict[str, Any]]]:
         """(protocol, address, port) and what the maps hold of it."""
@@ -83,6 +85,10 @@ class Services:
 
     def _room(self, size: int) -> int:
         """The first gap of the table that is large enough; present slots stay until the new ones are in use."""
+        # Behind the last that was given out there is room most of the time: so not all services are looked at.
+        if self._end is not None and self._end + size <= LIMITS["MAX_SLOTS"]:
+            self._end += size
+            return self._end - size
         taken = sorted((row["base"], row["size"]) for _, row in self if row["size"])
         at = 0
         for base, length in taken:
@@ -93,6 +99,7 @@ class Services:
             raise SlotsFull(
                 f"the fast path's table of {LIMITS['MAX_SLOTS']} slots has no room for {size} more"
             )
+        self._end = max([at + size, *(base + length for base, length in taken)])
         return at
 
 

@@ -10,9 +10,9 @@ from typing import Final
 from pyvs.core.flags import Family
 from pyvs.fastpath import links, pins
 from pyvs.fastpath.change import Changes
+from pyvs.fastpath.identity import Identity
 from pyvs.fastpath.layout import DEST, OWNER
 from pyvs.fastpath.maps import ArrayMap
-from pyvs.fastpath.mirror import Identity
 
 BEGINNING: Final = 120.0
 """Seconds between a director's first pin and its first link, at most."""

@@ -63,7 +63,7 @@ def run() -> Result:
 
 def test_the_directors_text_is_shown_as_it_is(director: Director) -> None:
     texts = iter(["programs: tc at eth0 (tcx)\nservers:\n", "and then\n"])
-    director.control.texts["pyvs_fast"] = lambda: next(texts)
+    director.control.texts["pyvs_fast"] = lambda: iter((next(texts),))
     result = run()
     assert (result.exit_code, result.stdout, result.stderr) == (
         0, "programs: tc at eth0 (tcx)\nservers:\n", "",

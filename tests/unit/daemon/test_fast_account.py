@@ -34,10 +34,10 @@ class Case:
         shared = self.shared
         fast = SimpleNamespace(
             fast=self.maps, mirror=shared.mirror, table=shared.table, newcomers=self.newcomers,
-            relay=self.relay,
+            relay=self.relay, many=False,
             environment=SimpleNamespace(names={2: "eth0"}), links=SimpleNamespace(attached=self.links),
         )  # fmt: skip
-        return account(cast("Fast", cast("Any", fast)))
+        return "".join(account(cast("Fast", cast("Any", fast))))
 
     def under(self, head: str) -> list[list[str]]:
         """The words of the lines that are indented below one."""

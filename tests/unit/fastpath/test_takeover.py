@@ -11,8 +11,8 @@ from tests.unit.fastpath.memory import MemoryChanges, MemoryFast, in_memory
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.flags import Family, Forward, Proto
 from pyvs.fastpath import links, pins
+from pyvs.fastpath.identity import identity
 from pyvs.fastpath.layout import OWNER
-from pyvs.fastpath.mirror import identity
 from pyvs.fastpath.takeover import forget_dead, left_behind
 from pyvs.testing.shared import VIP, packed
 

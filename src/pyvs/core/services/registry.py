@@ -18,6 +18,9 @@ UNPRIVILEGED: Final = 1024
 TUNNEL_PORTS: Final[dict[int, bool]] = {TunType.IPIP: False, TunType.GUE: True, TunType.GRE: False}
 """Whether a tunnel's outer header has a port."""
 
+TOUCHED: Final = 40
+"""Changed servers that are remembered; of more it is only known that there were."""
+
 ServicePlace = tuple[int, int, bytes, int]
 ServerPlace = tuple[int, bytes, int]
 
@@ -48,6 +51,8 @@ class Registry:
         """Destinations of another family than their service. Kernel: `mixed_address_family_dests`."""
         self.generation = 0
         """Counts the changes of services and servers, for who wants to know whether there was one."""
+        self.touched: dict[Destination, None] | None = None
+        """Servers that were changed lately, some of them, for who wants to know and forgets them then."""
         self.conn_out_services = 0
         """Services whose persistence engine lets servers begin connections. Kernel: `conn_out_counter`."""
 
@@ -163,17 +168,23 @@ class Registry:
     def add_server(self, destination: Destination) -> None:
         """Make a NAT or tunnel server known by its address. Kernel: `ip_vs_rs_hash`."""
         self.generation += 1
+        self._touch(destination)
         place = _place(destination)
         if place is not None:
             self._servers.setdefault(place, {})[destination] = None
 
     def remove_server(self, destination: Destination) -> None:
         """Forget it, before its method, port or tunnel changes. Kernel: `ip_vs_rs_unhash`."""
+        self._touch(destination)
         place = _place(destination)
         if place is not None and destination in self._servers.get(place, ()):
             del self._servers[place][destination]
             if not self._servers[place]:
                 del self._servers[place]
+
+    def _touch(self, destination: Destination) -> None:
+        if self.touched is not None and len(self.touched) < TOUCHED:
+            self.touched[destination] = None
 
     def find_server(self, af: int, protocol: int, addr: bytes, port: int) -> Destination | None:
         """The NAT server that a packet comes from. Kernel: `ip_vs_find_real_service`."""

@@ -64,6 +64,11 @@ class Trash:
             del self.coming[0]
         return None
 
+    def __contains__(self, destination: Destination) -> bool:
+        """Whether this very destination lies here."""
+        found = self._lying.get(_place(destination))
+        return found is not None and found[0] is destination
+
     def put(self, destination: Destination, service: Service, now: float) -> None:
         """Throw a destination of a service away. Kernel: `__ip_vs_del_dest`."""
         if not self._lying:
