@@ -112,6 +112,8 @@ COURSES = {
     "version-0-six": Course(six=True, sysctl={"sync_version": "0", "sync_threshold": "0 1"}),
     "sloppy": Course(sysctl={"sloppy_tcp": "1", "sync_threshold": "1 3"}),
     "persistent": Course(new=False, persistent=True, sysctl={"sync_threshold": "1 3"}),
+    "persistent-new": Course(persistent=True, sysctl={"sync_threshold": "1 3"}),
+    "persistent-new-six": Course(six=True, persistent=True, sysctl={"sync_refresh_period": "12"}),
     "persistent-refreshed": Course(
         new=False, persistent=True, sysctl={"sync_threshold": "1 3", "sync_refresh_period": "15"}
     ),
