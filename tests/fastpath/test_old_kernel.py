@@ -77,4 +77,4 @@ def test_an_older_kernel_agrees_too(tmp_path: Path) -> None:
     if not log.exists():
         pytest.skip(f"the guest did not start: {done.stdout[-300:]}{done.stderr[-300:]}")
     said = log.read_text()
-    assert said.rstrip().endswith("ended with 0"), said[-6000:]
+    assert "ended with 0" in said.splitlines(), said[-6000:]

@@ -24,12 +24,18 @@ SHIPPED: Final = HERE / "objects"
 
 PLAIN: Final = "_plain"
 """The same program for kernels before 5.17, which know no `bpf_loop`."""
+BARE: Final = "_bare"
+"""The same where a program with functions can't call another program either: kernels that have no compiler for
+programs, and on arm64 those before 6.0. New connections of persistent services go up there."""
+_LEFT_OUT: Final = {PLAIN: ("-DPYVS_NO_LOOP",), BARE: ("-DPYVS_NO_LOOP", "-DPYVS_NO_TAIL")}
 
 PROGRAMS: Final = (
     "pyvs_tc",
     "pyvs_tc_plain",
+    "pyvs_tc_bare",
     "pyvs_xdp",
     "pyvs_xdp_plain",
+    "pyvs_xdp_bare",
     "pyvs_sweep",
     "pyvs_end",
     "pyvs_repeat",
@@ -70,9 +76,9 @@ def compile_into(folder: Path, names: tuple[str, ...] = PROGRAMS) -> None:
             built = Path(scratch, f"{name}.o")
             command = [clang, "-O2", "-g", "-Wall", "-target", "bpf", "-mcpu=v3"]
             command += [f"-I{scratch}", f"-I{SOURCES}", *_headers()]
-            if name.endswith(PLAIN):
-                command.append("-DPYVS_NO_LOOP")
-            source = f"{name.removesuffix(PLAIN)}.bpf.c"
+            kind = next((kind for kind in _LEFT_OUT if name.endswith(kind)), "")
+            command += _LEFT_OUT.get(kind, ())
+            source = f"{name.removesuffix(kind)}.bpf.c"
             command += ["-c", str(SOURCES / source), "-o", str(built)]
             done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
             if done.returncode:

@@ -92,7 +92,6 @@ class FastPath:
         self.templates = BpfMap(maps["templates"], 4, TEMPLATE)
         """By number."""
         self.template_numbers = BpfMap(maps["template_numbers"], TEMPLATE_KEY.size, _NUMBER)
-        self._persistent = ArrayMap(maps[f"persistent_{mode}"], _NUMBER)
         self.reports = Reports(maps["reports"])
         self._misses = PerCpuArray(maps["misses"], _COUNT)
         self._untold = PerCpuArray(maps["untold"], _COUNT)
@@ -116,17 +115,12 @@ class FastPath:
         sizes = dict.fromkeys(CONNECTIONS, entries)
         sizes |= dict.fromkeys(TEMPLATES, max(min(entries // 2, LIMITS["MAX_TEMPLATES"]), 1))
         name = f"pyvs_{mode}"
-        try:
-            loaded = LoadedObject(build.program(name), pins=pins, sizes=sizes)
-        except FastPathUnavailable as why:
-            try:
-                loaded = LoadedObject(build.program(name + build.PLAIN), pins=pins, sizes=sizes)
-            except FastPathUnavailable:
-                raise why from None
+        loaded = cls._load(name, pins, sizes)
         fast = cls(mode, loaded, jiffies)
-        for index, family in enumerate((4, 6)):
-            program = loaded.program(f"persistent{family}")
-            fast._persistent.set(index, program.to_bytes(4, sys.byteorder))
+        if f"persistent_{mode}" in loaded.maps:
+            calls = ArrayMap(loaded.maps[f"persistent_{mode}"], _NUMBER)
+            for index, family in enumerate((4, 6)):
+                calls.set(index, loaded.program(f"persistent{family}").to_bytes(4, sys.byteorder))
         if not fast.settings.at(0)["hop_age"]:
             fast.set_clock(jiffies)
             fast.configure(
@@ -138,6 +132,18 @@ class FastPath:
                 pmtu_disc=1,
             )
         return fast
+
+    @staticmethod
+    def _load(name: str, pins: Path | None, sizes: dict[str, int]) -> LoadedObject:
+        """The best form of the programs that this kernel takes. Raises FastPathUnavailable: why not the first."""
+        first: FastPathUnavailable | None = None
+        for form in ("", build.PLAIN, build.BARE):
+            try:
+                return LoadedObject(build.program(name + form), pins=pins, sizes=sizes)
+            except FastPathUnavailable as why:
+                first = first or why
+        assert first is not None
+        raise first from None
 
     def close(self) -> None:
         """Let go of everything; what is pinned or attached by a pin goes on."""

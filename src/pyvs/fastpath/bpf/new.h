@@ -8,7 +8,9 @@
 
 #define FTP_DATA_PORT 20
 
+#ifndef PYVS_NO_TAIL
 MAP(PERSISTENT, BPF_MAP_TYPE_PROG_ARRAY, 2, __u32, __u32, 0);  // by family, of either kind of program
+#endif
 
 static __always_inline bool to_drop(void) {
     if (!settings.drop_rate)
@@ -99,6 +101,7 @@ struct old {
 
 // To the program for persistent services, which does not come back. The verifier would not take both in one.
 static __always_inline int onward(ctx_t *ctx, struct frame *f, const void *key, const struct old *old, bool six) {
+#ifndef PYVS_NO_TAIL
     __u32 zero = 0;
     struct onward *o = bpf_map_lookup_elem(&onwards, &zero);
     if (!o)
@@ -118,6 +121,7 @@ static __always_inline int onward(ctx_t *ctx, struct frame *f, const void *key, 
     o->old_template = old->template;
     o->old_since = old->since;
     bpf_tail_call(ctx, &PERSISTENT, six ? 1 : 0);
+#endif
     return miss(MISS_NOT_HERE, UP);
 }
 
