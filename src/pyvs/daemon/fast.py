@@ -347,6 +347,7 @@ class Fast(Partner):
             self.table.offer(again)
         self.table.adopt_templates()
         if self.newcomers is not None:
+            yield from self.handing_over()
             yield from self.newcomers.renewing()
         if back:
             self.bring_back(back)

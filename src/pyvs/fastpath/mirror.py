@@ -134,7 +134,9 @@ class Mirror:
             return
         place.service = service
         self._pull_counts(place)
-        place.refused = refusal.of_destination(self.ns, dest, answers=self.answers)
+        place.refused = refusal.of_family(self.ns, service.af) or refusal.of_destination(
+            self.ns, dest, answers=self.answers
+        )
         before, place.rests = place.rests, place.refused is not None or self.refused is not None
         self.write(place)
         here = self.answers and place.refused is None and refusal.is_here(self.ns, dest)

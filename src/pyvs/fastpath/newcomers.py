@@ -185,6 +185,8 @@ class Newcomers:
             return "it has a persistence engine"
         if service.persistent and not (plain(service) and service.timeout):
             return "it is persistent, and not in a plain way: the engine has its templates"
+        if not service.port and any(other.fwmark and other.af == service.af for other in self.ns.services):
+            return "it takes all ports, and packets that a service goes by the mark of are not marked yet"
         if not service.port and self._has_ftp(service):
             return "its address has an FTP service, to which high ports belong"
         if not self.ns.environment.is_local(service.addr):

@@ -11,6 +11,7 @@ Times are the engine's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pyvs.fastpath.mirror import Mirror, Place
@@ -52,9 +53,17 @@ class Partner:
             self.table.offer(again)
         self.table.adopt_templates()
         if self.newcomers is not None:
+            for _ in self.handing_over():
+                pass
             self.newcomers.renew()
         if back:
             self.bring_back(back)
+
+    def handing_over(self) -> Iterator[None]:
+        """Hand over what there is, some a step: else the programs begin anew what the engine has. Raises OSError."""
+        while self.table.fresh:
+            self.table.settle(self.ns.now)
+            yield
 
     def bring_back(self, places: list[Place]) -> None:
         """Take back the connections of destinations that rest from now on. Raises OSError."""

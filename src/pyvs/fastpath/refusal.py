@@ -23,6 +23,7 @@ FLAGS: Final = "a template, of one packet, tracked by conntrack, or its client's
 HELPER: Final = "it has a helper, or connections of its own"
 LOCAL_CLIENT: Final = "its client is this host"
 ELSEWHERE: Final = "its service's address is not this host's"
+NO_FAMILY: Final = "there is no service of its address family any more"
 NO_DESTINATION: Final = "its destination is not in the maps"
 
 
@@ -37,6 +38,11 @@ def of_director(ns: Namespace) -> str | None:
     if ns.services.conn_out_services:
         return "a persistence engine waits for connections from servers"
     return None
+
+
+def of_family(ns: Namespace, family: int) -> str | None:
+    """Why connections of clients of a family stay with the engine, which looks at none without a service."""
+    return None if ns.services.families.get(family) else NO_FAMILY
 
 
 def of_destination(ns: Namespace, dest: Destination, *, answers: bool = False) -> str | None:

@@ -206,3 +206,18 @@ def test_a_service_that_comes_again_has_a_scheduler_of_its_own(case: Case) -> No
     move(case, 1)
     case.newcomers.carry_back()
     assert (scheduler(case).standing(), old.standing()) == ((0,), (-1,))
+
+
+def test_a_service_of_all_ports_waits_for_marks(case: Case) -> None:
+    """A packet to it may belong to a service by mark: netfilter says so after the programs."""
+    every = replace(KEY, port=0)
+    case.add(ServiceSpec(every, "rr", flags=ServiceFlag.PERSISTENT, timeout=60))
+    service = case.shared.engine.ns.services.exact(KEY.af, KEY.protocol, KEY.addr, 0)
+    assert service is not None
+    assert case.newcomers.why_not(service) is None
+    case.add(ServiceSpec(ServiceKey(Family.INET6, fwmark=7), "rr", netmask=128))
+    assert case.newcomers.why_not(service) is None
+    case.add(ServiceSpec(ServiceKey(Family.INET, fwmark=7), "rr"))
+    why = case.newcomers.why_not(service)
+    assert why is not None
+    assert "are not marked yet" in why

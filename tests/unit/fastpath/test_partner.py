@@ -1,12 +1,14 @@
 import pytest
 from tests.unit.fastpath.memory import MemoryChanges, MemoryFast
 
+from pyvs.core.control.specs import ServiceSpec
+from pyvs.core.control.verbs import Control
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Hook
 from pyvs.core.packet.packet import Packet
 from pyvs.fastpath.partner import Partner
 from pyvs.testing.environment import FixedEnvironment
-from pyvs.testing.shared import CLIENT, NOW, SYN, VIP, Shared, packed
+from pyvs.testing.shared import CLIENT, KEY, NOW, SYN, VIP, Shared, packed
 from pyvs.testing.wire import tcp
 
 
@@ -80,6 +82,24 @@ def test_connections_come_back_when_the_fast_path_must_rest(partner: Partner) ->
     partner.renew()
     partner.after_packets(NOW)
     assert [conn.cport for conn in partner.fast.connections()] == [40000]
+
+
+def test_what_the_engine_has_is_handed_over_before_services_are_offered(partner: Partner) -> None:
+    """Else the programs would begin a connection anew that the engine still has."""
+    syn(partner, 40000)
+    control = Control(partner.ns)
+    before = control.get_dests(KEY)
+    control.del_service(KEY, NOW)
+    partner.renew()
+    assert list(partner.fast.connections()) == []
+    assert partner.table.came_back == 1
+    control.new_service(ServiceSpec(KEY, "rr"), NOW)
+    for dest in before:
+        control.new_dest(KEY, dest.spec, NOW)
+    partner.renew()
+    handed_over = [conn.cport for conn in partner.fast.connections()]
+    assert handed_over == ([] if partner.newcomers is None else [40000])
+    assert len(list(partner.fast.services)) == (partner.newcomers is not None)
 
 
 def test_drop_packet_counts_on_where_the_programs_stand(partner: Partner) -> None:

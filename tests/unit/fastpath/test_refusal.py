@@ -218,3 +218,15 @@ def test_what_belongs_to_it(engine: Engine, give: Callable[[Connection], None], 
     conn = connection()
     give(conn)
     assert refusal.of_connection(engine.ns, conn) == (refusal.HELPER if refused else None)
+
+
+def test_a_family_without_services_is_not_looked_at(engine: Engine) -> None:
+    families = engine.ns.services.families
+    families.clear()
+    assert refusal.of_family(engine.ns, Family.INET) == refusal.NO_FAMILY
+    families[Family.INET6] = 1
+    assert refusal.of_family(engine.ns, Family.INET) == refusal.NO_FAMILY
+    families[Family.INET] = 1
+    assert refusal.of_family(engine.ns, Family.INET) is None
+    families[Family.INET] = 0
+    assert refusal.of_family(engine.ns, Family.INET) == refusal.NO_FAMILY
