@@ -139,8 +139,7 @@ class Mirror:
         )
         before, place.rests = place.rests, place.refused is not None or self.refused is not None
         self.write(place)
-        here = self.answers and place.refused is None and refusal.is_here(self.ns, dest)
-        self._here = self._here or here
+        self._here |= self.answers and place.refused is None and refusal.is_here(self.ns, dest)
         if before and not place.rests:
             again.append(place)
         elif place.rests and not before and place.active + place.inactive:
