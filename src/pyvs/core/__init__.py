@@ -15,10 +15,11 @@ A packet's walk, step by step, with the room of each:
     10 verdict.py, command.py    what the host is told, and what it is to do; why, in reasons.py
 
 Beside the path: `control` (the verbs of administration), `sysctl` (the knobs), `defense.py` and `drop_entry.py` (when
-memory is short), `background.py` (what goes on without packets), `jobs.py` (what takes long, in stretches), `sync` (telling
-other directors), `policy` (what the kernel never had), `listing` (the texts of /proc), `masquerade` (the ancestor). All state is in `namespace.py`; the
-numbers that have names in `flags.py`, refusals in `errors.py`; what is asked of the host in `environment.py` and
-`tracking.py`; numbers in sentences in `wording.py`; where we do otherwise than the kernel in `differences.py`.
+memory is short), `background.py` (what goes on without packets), `jobs.py` (what takes long, in stretches), `sync`
+(telling other directors), `policy` (what the kernel never had), `listing` (the texts of /proc), `masquerade` (the
+ancestor). All state is in `namespace.py`; the numbers that have names in `flags.py`, refusals in `errors.py`; what is
+asked of the host in `environment.py` and `tracking.py`; numbers in sentences in `wording.py`; where we do otherwise
+than the kernel in `differences.py`.
 
 Nothing here opens a socket or a file, looks at a clock, throws dice, waits or logs: whoever calls does.
 """

@@ -251,10 +251,10 @@ class MemoryChanges(Changes):
             row["kept_active"], row["kept_inactive"], overloaded = kept
             row["flags"] = row["flags"] | Flag.OVERLOAD if overloaded else row["flags"] & ~Flag.OVERLOAD
         if wanted is not None:
-            kept = set() if hop else {name for name in row if name.startswith("hop_")}
-            kept |= {"active", "inactive", "persistent"}
+            stays = set() if hop else {name for name in row if name.startswith("hop_")}
+            stays |= {"active", "inactive", "persistent"}
             empty = DEST.unpack(bytes(DEST.size))
-            row = {name: row[name] if name in kept else {**empty, **wanted}[name] for name in row}
+            row = {name: row[name] if name in stays else {**empty, **wanted}[name] for name in row}
         row["active"] += active
         row["inactive"] += inactive
         row["persistent"] += persistent

@@ -20,7 +20,7 @@ def shared() -> Shared:
     shared, _, _ = in_memory()
     shared.set_clock()
     shared.service(servers=1, persist=60)
-    shared.table.mapped.takes = lambda _: False  # type: ignore[method-assign]
+    shared.table.mapped.takes = lambda template: False  # type: ignore[method-assign]
     for port in (40000, 40001):
         shared.from_client(port)
     shared.settle()

@@ -109,7 +109,7 @@ def test_the_end_of_a_view_is_the_connections(shared: Shared) -> None:
 
 def test_a_persistent_services_connections_hold_their_template(shared: Shared) -> None:
     shared.service(servers=1, persist=60)
-    shared.table.mapped.takes = lambda _: False  # type: ignore[method-assign]
+    shared.table.mapped.takes = lambda template: False  # type: ignore[method-assign]
     shared.from_client(40000)
     shared.from_client(40001)
     shared.settle()

@@ -1,7 +1,7 @@
 """The server against recordings of the kernel, and against bytes that make no sense."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from struct import unpack_from
 from typing import Any
@@ -77,7 +77,7 @@ def test_the_family_is_described_as_recorded(engine: Engine) -> None:
 
 
 def test_what_is_done_is_what_the_family_says() -> None:
-    said = {OpFlag.DO: DO, OpFlag.DUMP: DUMPS}
+    said: dict[OpFlag, Mapping[Any, Any]] = {OpFlag.DO: DO, OpFlag.DUMP: DUMPS}
     for flag, done in said.items():
         assert done.keys() == {command for command, how in OPERATIONS.items() if how & flag}
 

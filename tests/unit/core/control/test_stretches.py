@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyvs.core.command import Transmit
 from pyvs.core.control import apply as applying
 from pyvs.core.control import services
 from pyvs.core.control.native_specs import AddDest, AddService, Change, RemoveDest, RemoveService, SetDest
@@ -44,7 +45,7 @@ def call(engine: Engine, n: int, port: int) -> bytes | None:
     """A client's first packet for a service: the server that it came to, or None."""
     data = tcp(CLIENT, text(address(n)), port, 80, 0x02)
     verdict = engine.receive(Packet(data), Hook.LOCAL_IN, engine.ns.now)
-    sent = [command.packet.data[16:20] for command in engine.drain() if hasattr(command, "route")]
+    sent = [command.packet.data[16:20] for command in engine.drain() if isinstance(command, Transmit)]
     assert (verdict.action is Action.STOLEN) == bool(sent)
     return sent[0] if sent else None
 

@@ -52,7 +52,9 @@ def test_recorded(path: Path, name: str) -> None:
     engine = Engine(FixedEnvironment(), now=1000.0)
     for line in text.splitlines()[1:]:
         rebuild(engine, line, synced=name == "ip_vs_conn_sync")
-    assert sorted("".join(FILES[name](engine.ns)).splitlines(keepends=True)) == sorted(text.splitlines(keepends=True))
+    assert sorted("".join(FILES[name](engine.ns)).splitlines(keepends=True)) == sorted(
+        text.splitlines(keepends=True)
+    )
 
 
 def test_expired_and_unknown_states() -> None:

@@ -84,7 +84,7 @@ def test_refusals(engine: Engine, request_: AgentRequest | ForwardingRequest, er
 
 def test_what_stands_makes_the_same_again(engine: Engine) -> None:
     assert engine.control.get_masquerade() == []
-    done = [
+    done: list[NetworkRequest | ForwardingRequest | AgentRequest] = [
         NETWORK,
         NetworkRequest(True, bytes(4), 0),
         ForwardingRequest(Command.ADD, Rule(UDP, LOCAL, 53, ONE, 53, 1)),

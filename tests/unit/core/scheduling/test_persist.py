@@ -7,12 +7,13 @@ from ipaddress import ip_address
 import pytest
 
 from pyvs.core.connections.connection import Connection
+from pyvs.core.connections.table import NOWHERE
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Family, Forward, Hook, Proto, ServiceFlag
 from pyvs.core.packet.packet import Packet
 from pyvs.core.reasons import Reason
-from pyvs.core.scheduling.persist import NOWHERE, check_template, mark_address, masked
+from pyvs.core.scheduling.persist import check_template, mark_address, masked
 from pyvs.core.services.service import Service
 from pyvs.core.verdict import Verdict
 from pyvs.testing.wire import tcp, udp

@@ -40,6 +40,6 @@ def test_where_it_can_not_be_told(monkeypatch: pytest.MonkeyPatch, answers: list
         return -1 if said[0] else 0
 
     monkeypatch.setattr(room, "_fallocate", lambda: fallocate)
-    monkeypatch.setattr(room.ctypes, "get_errno", lambda: said[0])
+    monkeypatch.setattr("ctypes.get_errno", lambda: said[0])
     assert room.take(3, 0, 10) is taken
     assert left == []
