@@ -43,6 +43,13 @@ class Differences:
         "and so asks for the virtual address's neighbour",
         "Its packets would be lost until the connection ends",
     )
+    direct_routing_ignores_path_mtu: bool = _option(
+        True,
+        False,
+        "an IPv4 server on the link that is first reached by direct routing keeps that route's MTU when an error from "
+        "within another service's tunnel tells of a smaller one",
+        "Packets would be longer than the path to the server takes",
+    )
     tunnel_fragments_say_df: bool = _option(
         True,
         False,

@@ -4,7 +4,7 @@ The host (`pyvs.host` without a kernel, `pyvs.daemon` with one) hands in one `En
 Addresses are packed bytes in network order (4 or 16).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -26,6 +26,10 @@ class Route:
     """Neither broadcast, multicast nor unreachable."""
     learnt: bool = False
     """The MTU is that of an ICMP error. Kernel: a route with a `fib_nh_exception`."""
+    tables: int = field(default=0, compare=False)
+    """Another number when the host's routes of this family have changed, path MTUs aside. Kernel: `rt_genid`."""
+    exceptions: int = field(default=0, compare=False)
+    """Another number when a first path MTU was learnt for a destination behind the same next hop."""
 
 
 class Environment(Protocol):

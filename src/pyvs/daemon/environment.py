@@ -27,6 +27,8 @@ class LiveEnvironment:
         self.generation = 1
         self.policy_routing = False
         """Rules of `ip rule` may lead a packet elsewhere when its source address changes."""
+        self._tables = 0
+        """How often the kernel told of changes."""
         self._rtnetlink = rtnetlink
         self._clock = clock
         self._random = random.Random()
@@ -54,6 +56,7 @@ class LiveEnvironment:
     def refresh(self) -> None:
         """Forget all answers."""
         self.generation += 1
+        self._tables += 1
         self._routes.clear()
         self._links = {link.index: link for link in self._rtnetlink.links()}
         self.names = {0: "", **{index: link.name for index, link in self._links.items()}}
@@ -110,6 +113,7 @@ class LiveEnvironment:
             mtu=mtu,
             unicast=found.type in (RouteType.UNICAST, RouteType.LOCAL),
             learnt=noted is not None,
+            tables=self._tables,
         )
 
     def is_local(self, address: bytes) -> bool:

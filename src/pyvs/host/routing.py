@@ -3,6 +3,7 @@
 Addresses are packed bytes; the family follows from their length.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -126,15 +127,24 @@ class Routing:
     def __init__(self, interfaces: dict[str, Interface]) -> None:
         self.interfaces = interfaces
         self.generation = 0
-        """Grows with every change."""
+        """Grows with every change, path MTUs too."""
+        self.tables_changed = {4: 0, 16: 0}
+        """How often routes, rules or addresses did, by length of address. Kernel: `rt_genid`, `fib6_sernum`."""
         self.tables: dict[tuple[int, int], Table] = {}
         """By (length of address, number)."""
         self.rules: dict[int, list[Rule]] = {width: list(rules) for width, rules in USUAL.items()}
         self.pmtu: dict[bytes, int] = {}
+        self._exceptions: Counter[tuple[str, bytes | None]] = Counter()
+        """How many path MTUs were learnt for the first time, by device and gateway. Kernel: `nhc_exceptions`."""
         self._cache: dict[tuple[bytes, bytes | None, int], Route | None] = {}
 
-    def changed(self) -> None:
-        """Forget all answers given so far."""
+    def changed(self, width: int = 0) -> None:
+        """Routes of addresses of this length, or of both (0), are others: forget all answers given so far."""
+        for family in (width,) if width else (4, 16):
+            self.tables_changed[family] += 1
+        self._forget()
+
+    def _forget(self) -> None:
         self.generation += 1
         self._cache.clear()
 
@@ -145,28 +155,28 @@ class Routing:
     def add(self, entry: Entry, table: int = MAIN) -> None:
         """Add a route. Raises RouteError."""
         self.table(len(entry.prefix), table).add(entry)
-        self.changed()
+        self.changed(len(entry.prefix))
 
     def remove(
         self, prefix: bytes, length: int, table: int = MAIN, kind: Kind | None = None, device: str = ""
     ) -> None:
         """Remove a route. Raises RouteError."""
         self.table(len(prefix), table).remove(prefix, length, kind, device)
-        self.changed()
+        self.changed(len(prefix))
 
     def add_rule(self, width: int, rule: Rule) -> None:
         """Add a rule; of those with one preference the newest comes last."""
         rules = self.rules[width]
         rules.append(rule)
         rules.sort(key=lambda r: r.preference)
-        self.changed()
+        self.changed(width)
 
     def remove_rule(self, width: int, rule: Rule) -> None:
         """Remove a rule. Raises RouteError."""
         if rule not in self.rules[width]:
             raise RouteError("RTNETLINK answers: No such file or directory")
         self.rules[width].remove(rule)
-        self.changed()
+        self.changed(width)
 
     @property
     def has_policy(self) -> bool:
@@ -208,13 +218,16 @@ class Routing:
 
     def resolve(self, entry: Entry, destination: bytes) -> Route:
         """What a table's route means for one destination."""
+        tables = self.tables_changed[len(destination)]
         if entry.kind is Kind.LOCAL:
-            return Route(True, LOOPBACK, entry.source or self.local_source(destination), None, LOOPBACK_MTU)
+            source = entry.source or self.local_source(destination)
+            return Route(True, LOOPBACK, source, None, LOOPBACK_MTU, tables=tables)
         mtu = entry.mtu or self.interfaces[entry.device].mtu
         mtu = min(mtu, self.pmtu.get(destination, mtu))
         source = entry.source or self.select_source(entry.device, entry.gateway or destination, destination)
-        learnt = destination in self.pmtu
-        return Route(False, entry.device, source, entry.gateway, mtu, entry.kind is Kind.UNICAST, learnt)
+        learnt, unicast = destination in self.pmtu, entry.kind is Kind.UNICAST
+        exceptions = self._exceptions[entry.device, entry.gateway]
+        return Route(False, entry.device, source, entry.gateway, mtu, unicast, learnt, tables, exceptions)
 
     def local_source(self, destination: bytes) -> bytes:
         """The source of a packet to one of our own addresses: that address, or else any of ours."""
@@ -261,8 +274,9 @@ class Routing:
         mtu = max(mtu, MIN_PMTU[len(destination)])
         route = self.route(destination)
         if route is not None and mtu < route.mtu:
+            self._exceptions[route.device, route.gateway] += destination not in self.pmtu
             self.pmtu[destination] = mtu
-            self.changed()
+            self._forget()
 
     # ---- what an address brings ----------------------------------------------
 
@@ -288,13 +302,13 @@ class Routing:
                     local.add(Entry(last, bits, Kind.BROADCAST, device, source=address))
         elif length < bits:
             local.add(Entry(net, length, Kind.LOCAL, device, source=address))
-        self.changed()
+        self.changed(width)
 
     def remove_address(self, device: str, address: bytes, length: int) -> None:
         """Take the routes of an address out again. Raises RouteError."""
         width = len(address)
         self.table(width, LOCAL).remove(address, width * 8, Kind.LOCAL, device)
-        self.changed()
+        self.changed(width)
         net = masked(address, length)
         interface = self.interfaces[device]
         if length < width * 8 and not any(
@@ -303,4 +317,4 @@ class Routing:
             for entry in list(self.table(width, MAIN).lengths.get(length, {}).get(net, [])):
                 if entry.device == device and entry.gateway is None:
                     self.table(width, MAIN).remove(net, length, Kind.UNICAST, device)
-        self.changed()
+        self.changed(width)

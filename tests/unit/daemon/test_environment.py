@@ -141,6 +141,20 @@ def test_a_learnt_path_mtu_counts_for_ten_minutes(host: LiveEnvironment, clock: 
     assert host.generation == generation + 3
 
 
+def test_a_path_mtu_is_no_change_of_tables(host: LiveEnvironment, kernel: Kernel) -> None:
+    def tables() -> int:
+        route = host.route(FAR)
+        assert route is not None
+        return route.tables
+
+    before = tables()
+    host.update_pmtu(FAR, 1300)
+    assert tables() == before
+    kernel.news = True
+    host.look()
+    assert tables() != before
+
+
 def test_answers_are_bounded(host: LiveEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ANSWERS_MAX", 10)
     for number in range(100):

@@ -81,6 +81,43 @@ def test_path_mtu_is_learnt(host: Host) -> None:
     assert route.mtu == 1300, "a bigger one is not believed"
 
 
+def numbers(host: Host, address: str) -> tuple[int, int]:
+    route = host.route(a(address))
+    assert route is not None
+    return route.tables, route.exceptions
+
+
+def test_a_path_mtu_is_no_change_of_tables(host: Host) -> None:
+    tables, exceptions = numbers(host, "10.1.0.12")
+    host.update_pmtu(a("10.1.0.11"), 1300)
+    assert numbers(host, "10.1.0.12") == (tables, exceptions + 1)
+    host.update_pmtu(a("10.1.0.11"), 1200)
+    assert numbers(host, "10.1.0.12") == (tables, exceptions + 1), "not the first"
+    host.update_pmtu(a("198.51.100.7"), 1300)
+    assert numbers(host, "10.1.0.12") == (tables, exceptions + 1), "by way of another next hop"
+    assert numbers(host, "198.51.100.8") == (tables, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "four", "six"),
+    [
+        ("route add 10.9.0.0/24 via 10.1.0.254", True, False),
+        ("route del default", True, False),
+        ("-6 route add 2001:db8:9::/64 via 2001:db8:1::fe", False, True),
+        ("addr add 10.77.0.1/32 dev eth1", True, False),
+        ("addr add 2001:db8:77::1/128 dev eth1 nodad", False, True),
+        ("rule add fwmark 3 lookup 99", True, False),
+        ("link set eth1 mtu 1490", True, True),
+        ("neigh add 10.1.0.99 lladdr 02:00:00:00:00:99 dev eth1", False, False),
+    ],
+)
+def test_the_tables_of_which_family_change(host: Host, line: str, four: bool, six: bool) -> None:
+    before = [numbers(host, address)[0] for address in ("10.1.0.11", "2001:db8:1::11")]
+    run(host, line)
+    after = [numbers(host, address)[0] for address in ("10.1.0.11", "2001:db8:1::11")]
+    assert [x != y for x, y in zip(before, after, strict=True)] == [four, six]
+
+
 def test_no_route(host: Host) -> None:
     run(host, "route del default")
     assert host.route(a("198.51.100.7")) is None

@@ -22,6 +22,7 @@ def direct(ns: Namespace, conn: Connection, packet: Packet, header: Header) -> V
         return route
     packet.ignore_df = True
     next_hop = conn.daddr
-    if ns.differences.direct_routing_by_stale_route and conn.dest and not conn.dest.route_known_nh:
+    dest = conn.dest
+    if ns.differences.direct_routing_by_stale_route and dest and not (dest.route_known_nh or route.learnt):
         next_hop = packet.data[16:20] if packet.data[0] >> 4 == 4 else packet.data[24:40]
     return send_or_continue(ns, conn, packet, route, next_hop)

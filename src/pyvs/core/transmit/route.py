@@ -109,9 +109,24 @@ def out_route(
 def hold_route(ns: Namespace, dest: Destination, *, known_nh: bool) -> None:
     """Look up the route that a destination holds, as its first packet does. Kernel: `__ip_vs_dst_set`."""
     if dest.route_generation != ns.environment.generation or dest.route is None:
-        dest.route = ns.environment.route(dest.addr)
+        route = ns.environment.route(dest.addr)
+        if not (ns.differences.direct_routing_ignores_path_mtu and route and _stays(dest, route)):
+            dest.route, dest.route_known_nh = route, known_nh
         dest.route_generation = ns.environment.generation
-        dest.route_known_nh = known_nh
+
+
+def _stays(dest: Destination, now: Route) -> bool:
+    """Whether only path MTUs have changed, and the held route was in no cache where that ended it.
+
+    Kernel: `__mkroute_output` doesn't cache routes with `FLOWI_FLAG_KNOWN_NH` on the link; `update_or_create_fnhe`
+    ends those in the next hop's cache when an exception is new, and changes those of the exception in place.
+    """
+    held = dest.route
+    if held is None or held.learnt or held.tables != now.tables or dest.af != Family.INET:
+        return False
+    if dest.route_known_nh and held.gateway is None:
+        return True
+    return held == now and held.exceptions == now.exceptions
 
 
 def tunnel_overhead(dest: Destination, packet: Packet) -> int:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
 from pyvs.core.command import Output
+from pyvs.core.differences import KERNEL
+from pyvs.core.engine import Engine
 from pyvs.core.environment import Route
 from pyvs.core.flags import Family, Hook, TunFlag, TunType
 from pyvs.core.namespace import Namespace
@@ -12,6 +15,7 @@ from pyvs.core.packet.header import parse
 from pyvs.core.packet.packet import Packet
 from pyvs.core.reasons import Reason
 from pyvs.core.services.destination import Destination
+from pyvs.core.services.service import Service
 from pyvs.core.transmit.route import Mode, out_route, tunnel_overhead, was_local
 from pyvs.core.verdict import Verdict
 from pyvs.testing.environment import FixedEnvironment
@@ -57,6 +61,92 @@ def test_the_route_is_kept_until_the_host_says_otherwise(
     again, _ = asked(ns, dest)
     assert isinstance(again, Route)
     assert again.device == "eth9"
+
+
+class Learning(FixedEnvironment):
+    """A host whose routes of 10.1.0.0/16 are on the link unless told otherwise."""
+
+    now = Route(False, "eth0", b"\x0a\1\0\1")
+
+    def route(
+        self, destination: bytes, *, source: bytes | None = None, mark: int = 0, protocol: int = 0
+    ) -> Route | None:
+        """The present one."""
+        return self.now
+
+    def change(self, **what: object) -> None:
+        """The route is another now."""
+        self.now = replace(self.now, **what)  # type: ignore[arg-type]
+        self.generation += 1
+
+
+DIRECT = Mode.LOCAL | Mode.NON_LOCAL | Mode.KNOWN_NH
+LEARNT = {"mtu": 1300, "learnt": True, "exceptions": 1}
+
+
+@pytest.fixture
+def learning() -> Learning:
+    return Learning()
+
+
+@pytest.fixture
+def recorded(learning: Learning) -> Namespace:
+    """As the kernel does it."""
+    return Engine(learning, differences=KERNEL).ns
+
+
+def mtu(ns: Namespace, dest: Destination, mode: int) -> int:
+    found, _ = asked(ns, dest, mode)
+    assert isinstance(found, Route)
+    return found.mtu
+
+
+@pytest.mark.parametrize(
+    ("mode", "before", "change", "expected"),
+    [
+        (DIRECT, {}, LEARNT, 1500),
+        (DIRECT, {}, {**LEARNT, "tables": 1}, 1300),
+        (DIRECT, {"gateway": b"\x0a\1\0\xfe"}, LEARNT, 1300),
+        (DIRECT, {"mtu": 1400, "learnt": True}, LEARNT, 1300),
+        (ANY, {}, LEARNT, 1300),
+    ],
+    ids=["direct", "tables", "gateway", "learnt-before", "nat"],
+)
+def test_a_path_mtu_learnt_later(
+    recorded: Namespace, learning: Learning, dest: Destination, mode: int, before: dict[str, object],
+    change: dict[str, object], expected: int,
+) -> None:  # fmt: skip
+    learning.change(**before)
+    assert mtu(recorded, dest, mode) == learning.now.mtu
+    learning.change(**change)
+    assert [mtu(recorded, dest, mode) for _ in range(2)] == [expected] * 2
+    assert dest.route_generation == learning.generation
+
+
+def test_a_path_mtu_learnt_later_counts_for_us(dest: Destination, learning: Learning) -> None:
+    ns = Engine(learning).ns
+    assert mtu(ns, dest, DIRECT) == 1500
+    learning.change(**LEARNT)
+    assert mtu(ns, dest, DIRECT) == 1300
+
+
+def test_of_ipv6_it_counts(recorded: Namespace, learning: Learning, service: Service) -> None:
+    dest = Destination(Family.INET6, ip_address("2001:db8:1::11").packed, 80, service)
+    assert mtu(recorded, dest, DIRECT) == 1500
+    learning.change(**LEARNT)
+    assert mtu(recorded, dest, DIRECT) == 1300
+
+
+@pytest.mark.parametrize(
+    ("change", "known"), [({"exceptions": 1}, True), ({}, False)], ids=["first", "second"]
+)
+def test_a_path_mtu_of_another_server_ends_a_cached_route_when_it_is_the_first(
+    recorded: Namespace, learning: Learning, dest: Destination, change: dict[str, object], known: bool
+) -> None:
+    asked(recorded, dest, ANY)
+    learning.change(**change)
+    asked(recorded, dest, DIRECT)
+    assert dest.route_known_nh is known
 
 
 def test_no_way(ns: Namespace, dest: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
