@@ -51,6 +51,8 @@ def of_destination(ns: Namespace, dest: Destination, *, answers: bool = False) -
         return "it drains"
     if dest.terms is not None:
         return "its service has timeouts or ends of its own"
+    if dest.method_changed and ns.differences.direct_routing_by_stale_route:
+        return "it had another forwarding method: whose packet comes first decides about the route of all"
     if dest.forward not in METHODS and not (dest.forward == Forward.LOCALNODE and answers):
         return "its packets stay on this host"
     if len(dest.addr) != len(dest.vaddr) and not dest.vfwmark:

@@ -10,6 +10,7 @@ import pytest
 
 from pyvs.core.connections.connection import Connection, Sequence
 from pyvs.core.control.specs import DaemonSpec, DestKey, DestSpec, ServiceSpec
+from pyvs.core.differences import KERNEL, OURS, Differences
 from pyvs.core.engine import Engine
 from pyvs.core.flags import ConnFlag, Family, Forward, Proto, SyncState
 from pyvs.core.policy.policy import Terms
@@ -93,6 +94,15 @@ def test_forwarding_methods(engine: Engine, forward: Forward, refused: bool) -> 
     dest.conn_flags = int(forward)
     expected = "its packets stay on this host" if refused else None
     assert refusal.of_destination(engine.ns, dest) == expected
+
+
+@pytest.mark.parametrize(("differences", "refused"), [(KERNEL, True), (OURS, False)])
+def test_a_server_that_had_another_method(engine: Engine, differences: Differences, refused: bool) -> None:
+    engine.ns.differences = differences
+    dest = added(engine)
+    assert refusal.of_destination(engine.ns, dest) is None
+    dest.method_changed = True
+    assert (refusal.of_destination(engine.ns, dest) is not None) == refused
 
 
 def test_a_server_that_drains(engine: Engine) -> None:

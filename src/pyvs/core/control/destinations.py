@@ -220,6 +220,8 @@ def _set(ns: Namespace, service: Service, destination: Destination, spec: DestSp
     conn_flags = int(spec.forward & CONN_DEST_MASK | ConnFlag.INACTIVE)
     if conn_flags & FWD_MASK != Forward.MASQ:
         conn_flags |= int(ConnFlag.NOOUTPUT)
+    if destination.conn_flags and destination.forward != conn_flags & FWD_MASK:
+        destination.method_changed = True
     destination.conn_flags = conn_flags
     destination.tun_type = spec.tun_type
     destination.tun_port = spec.tun_port

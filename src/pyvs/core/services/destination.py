@@ -28,6 +28,7 @@ class Destination:
         "inactconns",
         "l_threshold",
         "last_weight",
+        "method_changed",
         "overloaded",
         "passages",
         "persistconns",
@@ -91,6 +92,8 @@ class Destination:
         self.route_generation = -1
         self.route_known_nh = False
         """The route was looked up for direct routing. Kernel: `FLOWI_FLAG_KNOWN_NH`."""
+        self.method_changed = False
+        """It has been edited to another forwarding method: older connections have kept theirs."""
         self.passages: dict[tuple[bytes, int, int], Any] = {}
         """What NAT to it changes in packets, by virtual address, virtual port and its port; see `core.express`."""
 

@@ -183,6 +183,15 @@ def test_edit_forgets_the_route(control: Control, ns: Namespace, environment: Fi
     assert (only(ns).route, only(ns).route_generation) == (None, -1)
 
 
+def test_edit_to_another_method_is_noted(control: Control, ns: Namespace, web: ServiceKey) -> None:
+    control.new_dest(web, spec(forward=Forward.DROUTE), 0.0)
+    assert not only(ns).method_changed
+    control.set_dest(web, spec(forward=Forward.DROUTE, weight=2), 0.0)
+    assert not only(ns).method_changed
+    control.set_dest(web, spec(forward=Forward.TUNNEL), 0.0)
+    assert only(ns).method_changed
+
+
 def test_overload_ends_with_a_higher_threshold(control: Control, ns: Namespace, web: ServiceKey) -> None:
     """Recorded: only a higher or no upper threshold lets new connections in again."""
     control.new_dest(web, spec(u_threshold=3), 0.0)
