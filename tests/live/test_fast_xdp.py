@@ -1,5 +1,6 @@
 """XDP on veth pairs: senders finish their checksums, and the far ends poll (GRO on)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +15,33 @@ pytestmark = [pytest.mark.live, pytest.mark.root]
 SETTINGS = ("tx", "off", "tso", "off", "gso", "off", "gro", "on")
 
 
-@pytest.mark.parametrize("new", ["off", "on"])
-def test_http_over_nat_by_xdp(tmp_path: Path, new: str) -> None:
+@pytest.fixture
+def bpffs(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "bpf"
     folder.mkdir()
-    with bpf_file_system(folder), Lab(topology("nat", (4,))) as lab:
-        course.start_servers(lab, "nat", (4,))
+    with bpf_file_system(folder):
+        yield folder
+
+
+@pytest.mark.parametrize("new", ["off", "on"])
+@pytest.mark.parametrize(
+    ("method", "family"),
+    [("nat", 4), ("nat", 6), ("dr", 4), ("tun", 4)],
+    ids=["nat", "nat-6", "dr-one-device", "tun-one-device"],
+)
+def test_http_by_xdp(bpffs: Path, method: str, family: int, new: str) -> None:
+    """With one device everything leaves by the pair that it came in by."""
+    with Lab(topology(method, (family,))) as lab:
         for namespace in lab.namespaces.values():
             for line in namespace.run(["ip", "-o", "link", "show", "type", "veth"]).splitlines():
                 namespace.run(["ethtool", "-K", line.split(": ")[1].split("@")[0], *SETTINGS])
+        course.start_servers(lab, method, (family,))
         with Director(lab, ["--fast", "xdp", "--fast-new", new]) as director:
-            for line in ipvsadm_lines("nat", 4):
+            for line in ipvsadm_lines(method, family):
                 director.adm(line)
-            alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, 6)
+            alive = KeptAlive(lab["client1"], PLANS[family].virtual, 80, 6)
+            for opened in alive.sockets:
+                opened.settimeout(2)
             for _ in range(10):
                 alive.ask_all()
             assert alive.failed == {}

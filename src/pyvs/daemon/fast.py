@@ -137,9 +137,7 @@ class Fast(Partner):
         self.ns.services.touched = {}
         devices = self._attach()
         if not devices:
-            self.log.warning(
-                "the fast path is at no device: there is no Ethernet here that takes its program"
-            )
+            self.log.warning("the fast path is at no device: no Ethernet here takes its program")
             return
         places = self.mirror.places.values()
         taken = sum(place.active + place.inactive for place in places)
@@ -165,7 +163,8 @@ class Fast(Partner):
                 continue
             present.add(link.index)
             try:
-                self.fast.set_device(link.index, address, reaches_out=self._across and link.reaches_out)
+                reaches_out = link.veth if self.fast.mode == "xdp" else self._across and link.reaches_out
+                self.fast.set_device(link.index, address, reaches_out=reaches_out)
                 if link.index not in self.links.attached:
                     self.links.attach(link.index)
                 names.append(link.name)

@@ -93,6 +93,8 @@ class Link:
     name: str
     mtu: int
     up: bool
+    veth: bool = False
+    """One end of a veth pair."""
     reaches_out: bool = False
     """One end of a veth pair whose other end is in another network namespace."""
 
@@ -222,7 +224,7 @@ class Rtnetlink:
                     veth = (_IFLA_INFO_KIND, b"veth\0") in attributes(value)
                 elif kind == _IFLA_LINK_NETNSID:
                     apart = True
-            found.append(Link(index, name, mtu, bool(flags & IFF_UP), veth and apart))
+            found.append(Link(index, name, mtu, bool(flags & IFF_UP), veth, veth and apart))
         return found
 
     def has_policy(self) -> bool:

@@ -191,7 +191,7 @@ class FastPath:
     def set_device(self, ifindex: int, mac: bytes, *, reaches_out: bool = False) -> None:
         """Serve frames to this link-layer address that come in by a device (XDP).
 
-        reaches_out: what leaves by it goes to the other end of its pair at once (tc). Raises ValueError, OSError.
+        reaches_out: as in `layout.OWN_MAC`. Raises ValueError, OSError.
         """
         if ifindex >= LIMITS["MAX_DEVICES"]:
             raise ValueError(

@@ -325,6 +325,7 @@ engine's connections and whether it is overloaded; active, inactive and persiste
 OWN_MAC: Final = Layout(
     "own_mac", Field("mac", "be16", 3), Field("attached", "u8"), Field("reaches_out", "u8")
 )
+"""reaches_out: by tc, to the far end of its pair at once; by XDP, redirect what came in by it and leaves by it."""
 
 SETTINGS: Final = Layout(
     "settings",

@@ -90,10 +90,10 @@ def test_a_pair_that_reaches_into_another_namespace() -> None:
                 near.popen(["ip", "link", "add", name, "type", "veth", *rest]).wait(10)
             asked = near.call(Rtnetlink)
             try:
-                reaching = {link.name: link.reaches_out for link in asked.links()}
+                pairs = {link.name: (link.veth, link.reaches_out) for link in asked.links()}
             finally:
                 asked.close()
         finally:
             stays.kill()
             stays.wait()
-    assert reaching == {"lo": False, "out": True, "one": False, "two": False}
+    assert pairs == {"lo": (False, False), "out": (True, True), "one": (True, False), "two": (True, False)}

@@ -52,7 +52,14 @@ static __always_inline __u32 device_of(const struct hop *hop) { return hop->ifin
 
 static __always_inline int leave_by(ctx_t *ctx, struct hop *hop) {
 #ifdef PYVS_XDP
-    return hop->ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(hop->ifindex, 0);
+    __u32 device = ctx->ingress_ifindex;
+    if (hop->ifindex == device) {
+        // XDP_TX does not wake the far end of a veth pair, so that packets would wait there.
+        struct own_mac *own = bpf_map_lookup_elem(&own_macs, &device);
+        if (!own || !own->reaches_out)
+            return XDP_TX;
+    }
+    return bpf_redirect(hop->ifindex, 0);
 #else
     if (hop->ifindex & HOP_REACHES_OUT)
         return bpf_redirect_peer(device_of(hop), 0);

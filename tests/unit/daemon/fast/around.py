@@ -35,7 +35,17 @@ class Host(FixedEnvironment):
     def links(self) -> list[Link]:
         return [
             Link(101, "lo", 65536, True),
-            *(Link(index, f"eth{index - 2}", 1500, True, index in self.reaching_out) for index in self.there),
+            *(
+                Link(
+                    index,
+                    f"eth{index - 2}",
+                    1500,
+                    True,
+                    veth=index == 3,
+                    reaches_out=index in self.reaching_out,
+                )
+                for index in self.there
+            ),
         ]
 
 

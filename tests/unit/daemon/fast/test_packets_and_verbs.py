@@ -120,6 +120,13 @@ def test_only_if_asked_packets_go_to_the_far_ends_of_pairs(
     assert case.links.attempts == [2, 3]
 
 
+def test_by_xdp_each_pair_is_marked(folder: Path, maps: MemoryFast) -> None:
+    maps.mode = "xdp"
+    case = Case(folder, maps)
+    case.fast.start()
+    assert case.maps.reaching_out == {2: False, 3: True}
+
+
 def test_devices_that_come_and_go(case: Case) -> None:
     case.host.there = [2]
     case.fast.start()
