@@ -10,19 +10,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.live import fast_bulk
+from tests.live import fast_bulk, tunnel_end
 from tests.live.fast_clients import bpf_file_system, fast_account
 
 from pyvs.lab import course, wait
 from pyvs.lab.director import Director
-from pyvs.lab.howto import PLANS, topology
+from pyvs.lab.howto import INLET, PLANS, topology
 from pyvs.lab.lab import Lab
 from pyvs.lab.topology import Topology
 
 pytestmark = [pytest.mark.live, pytest.mark.root]
 
 PORT = 7000
-FLAG = {"nat": "-m", "dr": "-g", "tun": "-i"}
+GUE_PORT = 6080
+FLAG = {
+    "nat": "-m",
+    "dr": "-g",
+    "tun": "-i",
+    "gue": f"-i --tun-type gue --tun-port {GUE_PORT}",
+    "gre": "-i --tun-type gre",
+}
+OTHER_TUNNELS = ("gue", "gre")
 SIZE = 3_000_000
 
 
@@ -79,14 +87,35 @@ def exchange(lab: Lab, address: str, size: int, times: int) -> list[bool]:
         ("dr", 4, {}),
         ("dr", 6, {}),
         ("tun", 4, {}),
+        ("tun", 6, {}),
+        ("gue", 4, {}),
+        ("gue", 6, {}),
+        ("gre", 4, {}),
+        ("gre", 6, {}),
     ],
-    ids=["nat", "nat-6", "nat-9000", "nat-9000-1500", "dr", "dr-6", "tun"],
+    ids=[
+        "nat",
+        "nat-6",
+        "nat-9000",
+        "nat-9000-1500",
+        "dr",
+        "dr-6",
+        "tun",
+        "tun-6",
+        "gue",
+        "gue-6",
+        "gre",
+        "gre-6",
+    ],
 )
 def test_bulk_goes_through_whole(bpffs: Path, method: str, family: int, mtus: dict[str, int]) -> None:
     plan = PLANS[family]
-    with Lab(with_mtu(topology(method, (family,)), mtus)) as lab:
+    with Lab(with_mtu(topology("tun" if method in OTHER_TUNNELS else method, (family,)), mtus)) as lab:
         if method == "tun":
             course.end_tunnels(lab, "server1", (family,))
+        elif method in OTHER_TUNNELS:
+            end = [tunnel_end.__file__, INLET, method, str(family), str(GUE_PORT)]
+            lab.start("server1", [sys.executable, *end])
         lab.start("server1", [sys.executable, fast_bulk.__file__, str(PORT), str(family)])
         wait.until(lambda: wait.answers(lab["server1"], plan.servers[0], PORT), "the server does not listen")
         with Director(lab, ["--fast", "tc"]) as director:
