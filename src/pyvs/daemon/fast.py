@@ -135,6 +135,8 @@ class Fast(Partner):
         self.renew()
         self._ran = True
         self.ns.services.touched = {}
+        if self.found:  # the one before may have left claims, if nothing else
+            self._sweep = self.fast.sweep()
         devices = self._attach()
         if not devices:
             self.log.warning("the fast path is at no device: no Ethernet here takes its program")
@@ -143,15 +145,11 @@ class Fast(Partner):
         taken = sum(place.active + place.inactive for place in places)
         templates = sum(place.persistent for place in places)
         whose = ("connection of the director before is", "connections of the director before are")
-        self.log.info(
-            f"the fast path is on by {'/'.join(sorted(set(self.links.attached.values())))} at {', '.join(devices)}"
-            + (f"; {counted(taken, *whose)} taken over" if self.taken_over else "")
-            + (
-                f", and {counted(templates, 'template', 'templates')}"
-                if self.taken_over and templates
-                else ""
-            )
-        )
+        by = "/".join(sorted(set(self.links.attached.values())))
+        over = f"; {counted(taken, *whose)} taken over" if self.taken_over else ""
+        if over and templates:
+            over += f", and {counted(templates, 'template', 'templates')}"
+        self.log.info(f"the fast path is on by {by} at {', '.join(devices)}{over}")
 
     def _attach(self) -> list[str]:
         """Attach to what is Ethernet and not attached yet; the names of all that are."""
@@ -184,6 +182,7 @@ class Fast(Partner):
         self.neighbours.close()
         with contextlib.suppress(OSError):
             self.mirror.pull()  # so that the engine's share is noted
+            self.table.claims.begin(None, self.clock())  # nobody has these connections any more
         if not keep:
             try:
                 self.links.detach()
@@ -290,6 +289,7 @@ class Fast(Partner):
         if now >= self._second or self.ns.next_estimate <= now:
             self._second = now + SECOND
             self.mirror.configure()
+            self.table.claims.alive(now)
             if "pull" not in self._works and (now >= self._pull_at or not self.many):
                 self._work("pull", self._pulling)
             self.table.audit()

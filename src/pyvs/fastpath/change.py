@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pyvs.fastpath import build
-from pyvs.fastpath.layout import CHANGE, OWNER, TEMPLATE_CHANGE
+from pyvs.fastpath.layout import CHANGE, CLAIM, CONN4, CONN6, KEY4, KEY6, OWNER, TEMPLATE_CHANGE
 from pyvs.fastpath.libbpf import TestRunOptions, call
 from pyvs.fastpath.maps import ArrayMap
 from pyvs.fastpath.objects import LoadedObject
@@ -19,6 +19,7 @@ SET_KEPT: Final = 4
 SET_TIME: Final = 1
 SET_TOLD: Final = 2
 SET_OVER: Final = 4
+_CONN_AT: Final = CLAIM.offset("conn")
 
 Kept = tuple[int, int, bool]
 """Active and inactive connections that the engine has of a destination, and whether that is overloaded."""
@@ -33,6 +34,7 @@ class Changes:
         self._object = LoadedObject(build.program("pyvs_change"), pins=pins, shared=shared)
         self._program = self._object.program("pyvs_change")
         self._template_program = self._object.program("pyvs_template")
+        self._claim_program = self._object.program("pyvs_claim")
         self.owners = ArrayMap(self._object.maps["owners"], OWNER)
 
     def make(
@@ -95,13 +97,28 @@ class Changes:
         )
         return not self._run(self._template_program, frame)
 
+    def claim(self, raw: bytes, claimant: int) -> bytes | None:
+        """The entry of a client's key, in whose place there is the engine's claim now; None: there is none.
+
+        claimant: the engine's number. Raises OSError.
+        """
+        four = len(raw) == KEY4.size
+        frame = CLAIM.pack(six=not four, claimant=claimant, key=raw.ljust(KEY6.size, b"\0"))
+        out = ctypes.create_string_buffer(len(frame))
+        if self._run(self._claim_program, frame, out):
+            return None
+        return out.raw[_CONN_AT : _CONN_AT + (CONN4 if four else CONN6).size]
+
     @staticmethod
-    def _run(program: int, frame: bytes) -> int:
-        """What the program answers."""
+    def _run(program: int, frame: bytes, out: Any = None) -> int:
+        """What the program answers. out: room for the frame as the program leaves it."""
         data = ctypes.create_string_buffer(frame, len(frame))
         options = TestRunOptions(sz=ctypes.sizeof(TestRunOptions))
         options.data_in = ctypes.addressof(data)
         options.data_size_in = len(frame)
+        if out is not None:
+            options.data_out = ctypes.addressof(out)
+            options.data_size_out = len(out)
         call("bpf_prog_test_run_opts", program, ctypes.byref(options))
         return int(options.retval)
 

@@ -148,11 +148,11 @@ def to_entries(conn: OffloadedConnection) -> list[Entry]:
 def from_entry(
     raw_key: bytes, raw_value: bytes, servers: dict[int, tuple[bytes, int]]
 ) -> OffloadedConnection | None:
-    """The connection of a client's entry; None for a server's. servers: address and port by number."""
+    """The connection of a client's entry; None for a server's and for a claim. servers: address and port by number."""
     six = len(raw_key) == KEY6.size
     value = (CONN6 if six else CONN4).unpack(raw_value)
     status = int(value["status"])
-    if status & Status.REPLY:
+    if status & (Status.REPLY | Status.CLAIMED):
         return None
     ends = (KEY6 if six else KEY4).unpack(raw_key)
     numbers = {name: int(value[name]) for name in _NUMBERS}
@@ -205,6 +205,7 @@ def client_of(raw: bytes, value_of: Callable[[bytes], bytes | None]) -> bytes | 
         int.from_bytes(ends["sport"], "big"),
     )
     value = value_of(back)
-    if value is not None and (CONN6 if six else CONN4).unpack(value)["status"] & Status.SINGLE:
-        return back
-    return None
+    if value is None:
+        return None
+    status = (CONN6 if six else CONN4).unpack(value)["status"]
+    return back if status & Status.SINGLE and not status & Status.CLAIMED else None

@@ -92,6 +92,8 @@ class FastPath:
         self.templates = BpfMap(maps["templates"], 4, TEMPLATE)
         """By number."""
         self.template_numbers = BpfMap(maps["template_numbers"], TEMPLATE_KEY.size, _NUMBER)
+        self.unplaced = BpfMap(maps["unplaced"], KEY6.size, _NUMBER)
+        """Claims for which the tables have no room."""
         self.reports = Reports(maps["reports"])
         self._misses = PerCpuArray(maps["misses"], _COUNT)
         self._untold = PerCpuArray(maps["untold"], _COUNT)
@@ -155,7 +157,7 @@ class FastPath:
 
     def clear(self, destinations: int) -> None:
         """Empty the maps of connections, templates, services and the destinations up to a number. Raises OSError."""
-        for table in (self.conns4, self.conns6, self.templates, self.template_numbers):
+        for table in (self.conns4, self.conns6, self.templates, self.template_numbers, self.unplaced):
             for key, _ in list(table.items()):
                 table.delete(key)
         for number in range(destinations):
@@ -225,13 +227,14 @@ class FastPath:
 
     # ---- connections -------------------------------------------------------
 
-    def _conns(self, key: bytes) -> BpfMap:
+    def table_of(self, key: bytes) -> BpfMap:
+        """The map in which a connection's key stands."""
         return self.conns4 if len(key) == KEY4.size else self.conns6
 
     def insert(self, conn: OffloadedConnection) -> None:
         """Serve a connection here from now on; it is not counted. Raises OSError: E2BIG, the table is full."""
         for key, value in to_entries(conn):
-            self._conns(key).put(key, value)
+            self.table_of(key).put(key, value)
 
     def insert_many(self, conns: Iterable[OffloadedConnection]) -> None:
         """Many at once. Raises OSError."""
@@ -244,20 +247,29 @@ class FastPath:
 
     def find(self, key: bytes) -> OffloadedConnection | None:
         """The connection of a client's packets (`entries.client_key`), as of now. Raises OSError."""
-        value = self._conns(key).get(key)
+        value = self.table_of(key).get(key)
         return None if value is None else self._complete(from_entry(key, value, self._servers()))
 
-    def remove(self, conn: OffloadedConnection) -> bool:
-        """End a connection; whether it was there. It is not uncounted. Raises OSError."""
+    def remove(self, conn: OffloadedConnection, *, reply_only: bool = False) -> bool:
+        """End a connection; whether it was there. It is not uncounted. reply_only: leave the client's entry.
+
+        Raises OSError.
+        """
         key = client_key(conn)
         if not conn.single:
-            back = server_key(conn)
-            value = self._conns(back).get(back)
-            if value is not None:
-                fields = self._conns(back).values.unpack(value)
-                if (fields["addr"], fields["port"]) == (conn.vaddr, conn.vport.to_bytes(2, "big")):
-                    self._conns(back).delete(back)
-        return self._conns(key).delete(key)
+            self.take_reply(conn)
+        return not reply_only and self.table_of(key).delete(key)
+
+    def take_reply(self, conn: OffloadedConnection) -> dict[str, Any] | None:
+        """The server's entry, which is taken out, if no newer connection has it. Raises OSError."""
+        key = server_key(conn)
+        table = self.table_of(key)
+        value = table.get(key)
+        fields: dict[str, Any] = {} if value is None else table.values.unpack(value)
+        if (fields.get("addr"), fields.get("port")) != (conn.vaddr, conn.vport.to_bytes(2, "big")):
+            return None
+        table.delete(key)
+        return fields
 
     def connections(self) -> Iterator[OffloadedConnection]:
         """All connections, while they change."""
@@ -288,9 +300,9 @@ class FastPath:
         """With the later of both directions' times."""
         if conn is None or conn.single:
             return conn
-        value = self._conns(server_key(conn)).get(server_key(conn))
+        value = self.table_of(server_key(conn)).get(server_key(conn))
         if value is not None:
-            fields: dict[str, Any] = self._conns(server_key(conn)).values.unpack(value)
+            fields: dict[str, Any] = self.table_of(server_key(conn)).values.unpack(value)
             if (fields["seen"] - conn.seen) & 0xFFFFFFFF < 1 << 31:
                 conn.seen, conn.timeout = fields["seen"], fields["timeout"]
         return conn

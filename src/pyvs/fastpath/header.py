@@ -14,6 +14,7 @@ from pyvs.core.transmit.tunnel import EPHEMERAL
 from pyvs.fastpath import own
 from pyvs.fastpath.layout import LAYOUTS
 from pyvs.fastpath.tables import (
+    CLAIMED,
     CURSOR_MOST,
     FALLBACK_MOST,
     HOP_REACHES_OUT,
@@ -46,6 +47,7 @@ _NUMBERS: Final = {
     "FLAG_ACK": tcp_states.ACK,
     "TCP_ACTIVE": active_mask(),
     "TCP_SYNCED": synced_mask(),
+    "CLAIMED": CLAIMED,
     "SYNC_V0": SYNC_V0,
     "SH_BITS": sh.BITS,
     "DH_BITS": dh.BITS,

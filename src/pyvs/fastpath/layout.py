@@ -168,7 +168,8 @@ seen: jiffies of its last packet; timeout: jiffies of silence that it survives; 
 byte, flags above; port: the new one; check: what rewriting adds to the transport's checksum, addr_check: the
 addresses' part of that. told, in the client's entry: what the backups know, which is when it would end in jiffies
 (of one that was never told of: when it began), its state, and how often they were told that again. template: the
-number of the one that it belongs to, 0 if that is not in the maps. The new address follows.
+number of the one that it belongs to, 0 if that is not in the maps. The new address follows. Of an engine's claim, whose
+dest is CLAIMED, told is the engine's number and no other field counts.
 """
 
 CONN4: Final = Layout("conn4", *CONN.fields, Field("addr", "be32"))
@@ -353,15 +354,20 @@ SETTINGS: Final = Layout(
     Field("sync_least", "u32"),
     Field("own_mark", "u32"),
     Field("later", "u32"),
+    Field("claimant", "u32"),
+    Field("claims_until", "u32"),
     Field("all_ports", "u8"),
     Field("quiescent", "u8"),
-    Field("pad", "u8", 2),
+    Field("unplaced", "u8"),
+    Field("pad", "u8"),
 )
 """What an administrator sets. now: jiffies that count instead of the clock's, for tests; timeouts: of TCP, by state,
 in jiffies; generation: grows with every change of routes or neighbours; new: schedule new connections; sync: 1 and
 the version of its messages while a master runs, else 0; sync_refresh and sync_least, ten seconds, in jiffies;
 own_mark: bits that tell our chains that a packet has been served; later: jiffies that a template waits for its
-connections; all_ports: there are services on port 0; quiescent: templates of a server with weight 0 don't count."""
+connections; all_ports: there are services on port 0; quiescent: templates of a server with weight 0 don't count;
+claimant: the number of the engine whose claims count, until the jiffies claims_until; unplaced: some of them found no
+room among the connections."""
 
 REPORT: Final = Layout(
     "report",
@@ -374,9 +380,20 @@ REPORT: Final = Layout(
 """A connection for the master to tell of: the client's key and entry, as they were after its packet. tell: 0 when only
 its template is to be looked at."""
 
+CLAIM: Final = Layout(
+    "claim",
+    Field("head", "u8", 16),
+    Field("six", "u32"),
+    Field("claimant", "u32"),
+    Field("key", "u8", KEY6.size),
+    Field("conn", "u8", CONN6.size),
+)
+"""A connection that the engine takes from the maps, as a frame for the program `pyvs_claim`, which puts its entry into
+conn."""
+
 LAYOUTS: Final = (
     KEY4, KEY6, HOP, CONN, CONN4, CONN6, DEST, SERVICE_KEY, SERVICE, TEMPLATE_KEY, TEMPLATE, TEMPLATE_CHANGE, ONWARD,
-    STATS, OWNER, CHANGE, OWN_MAC, SETTINGS, REPORT,
+    STATS, OWNER, CHANGE, OWN_MAC, SETTINGS, REPORT, CLAIM,
 )  # fmt: skip
 
 VERSION: Final = 1

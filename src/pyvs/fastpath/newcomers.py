@@ -6,7 +6,7 @@ itself is told to the programs afterwards. So both take turns in one order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from pyvs.core.flags import Proto
@@ -66,6 +66,10 @@ class Newcomers:
         self._turn: list[Name] = []
         """Of many offers those that are still to be looked at, in turns."""
         self._all_ports = -1
+        self._coming: set[Name] = set()
+        """Services that are about to be offered."""
+        self.claiming: Callable[[set[Name]], Iterator[None]] = lambda names: iter(())
+        """Lets programs know first what the engine has of them, a stretch a step."""
         self._turns = 0
         """Packets that drop_packet spares still, as the programs know it."""
 
@@ -78,23 +82,25 @@ class Newcomers:
         """The same, a stretch a step."""
         refused: dict[str, str] = {}
         wanted: set[Name] = set()
+        coming: list[Service] = []
         for count, service in enumerate(self.ns.services, 1):
             if count % STRETCH == 0:
                 yield
             if service not in self.ns.services:
                 continue
-            why = self.why_not(service)
-            if why is None:
-                selection = select(service.scheduler, self._number)
-                why = (
-                    "its scheduler is not one of the programs'"
-                    if selection.selector is Selector.NONE
-                    else None
-                )
-                if why is None and self._offer(service, selection):
-                    wanted.add(name_of(service))
-                    continue
-            refused[str(service)] = why or "its table of slots is too long"
+            if name_of(service) not in self.offers and self.why_not(service) is None:
+                coming.append(service)
+            else:
+                self._renew_one(service, wanted, refused)
+        if coming:
+            self._coming = {name_of(service) for service in coming}
+            yield from self.claiming(self._coming)
+        for count, service in enumerate(coming, 1):
+            if service in self.ns.services:
+                self._renew_one(service, wanted, refused)
+            if count % STRETCH == 0:
+                yield
+        self._coming = set()
         self.refused = refused
         wanted |= self._shut(wanted)
         gone: list[Name] = []
@@ -114,6 +120,22 @@ class Newcomers:
             if count % MANY == 0:
                 yield
         self.fast.own.set(own)
+
+    def _renew_one(self, service: Service, wanted: set[Name], refused: dict[str, str]) -> None:
+        """Offer a service, or note why not."""
+        why = self.why_not(service)
+        if why is None:
+            selection = select(service.scheduler, self._number)
+            if selection.selector is Selector.NONE:
+                why = "its scheduler is not one of the programs'"
+            elif self._offer(service, selection):
+                wanted.add(name_of(service))
+                return
+        refused[str(service)] = why or "its table of slots is too long"
+
+    def offers_at(self, protocol: int, addr: bytes, port: int) -> bool:
+        """Whether programs begin connections there, or are about to."""
+        return any((protocol, addr, at) in names for at in (port, 0) for names in (self.offers, self._coming))
 
     def _own_addresses(self) -> Iterator[bytes]:
         """Addresses of this host that the engine knows of: of services, and towards servers."""

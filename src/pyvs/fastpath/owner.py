@@ -8,17 +8,18 @@ to the maps again. The destination's counts don't change by that, since the conn
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from pyvs.core.connections.binding import unbind_dest
 from pyvs.core.connections.connection import Connection
-from pyvs.core.connections.expiry import control_del
-from pyvs.core.connections.table import ConnectionTable
+from pyvs.core.connections.expiry import control_del, expire_now
+from pyvs.core.connections.table import STRETCH, ConnectionTable
 from pyvs.core.flags import ConnFlag
 from pyvs.fastpath import refusal
+from pyvs.fastpath.claims import Claims, raw_key
 from pyvs.fastpath.controls import Controls
-from pyvs.fastpath.entries import OffloadedConnection, client_key, client_of, from_entry, server_key
+from pyvs.fastpath.entries import OffloadedConnection, client_key, client_of, from_entry
 from pyvs.fastpath.layout import KEY4, KEY6
 from pyvs.fastpath.templates import Template, Templates
 from pyvs.fastpath.views import View, complete, engine_connection, fill, offloaded_connection, view
@@ -26,8 +27,8 @@ from pyvs.fastpath.views import View, complete, engine_connection, fill, offload
 if TYPE_CHECKING:
     from pyvs.core.namespace import Namespace
     from pyvs.fastpath.fast import FastPath
-    from pyvs.fastpath.maps import BpfMap
     from pyvs.fastpath.mirror import Mirror, Place
+    from pyvs.fastpath.newcomers import Name
     from pyvs.fastpath.sweep import Ended
 
 HOLD: Final = 0.05
@@ -66,9 +67,10 @@ class SharedTable(ConnectionTable):
         """Came back: until when they stay."""
         self.returns: dict[bytes, int] = {}
         """How often connections came back."""
+        self.claims = Claims(fast, mirror)
         self.mapped = Templates(ns, fast, mirror)
         """The templates in the maps."""
-        self.controls = Controls(self._table, self.mapped)
+        self.controls = Controls(fast.table_of, self.mapped)
         """The engine's templates of connections in the maps, by key."""
         self.kept: Counter[str] = Counter()
         """Connections that stayed with the engine, by reason."""
@@ -81,6 +83,7 @@ class SharedTable(ConnectionTable):
     def insert(self, conn: Connection) -> None:
         """Hash a connection, which may go to the maps after the packet, or a template, which goes at once."""
         if not conn.flags & ConnFlag.TEMPLATE:
+            self._claim(conn)
             super().insert(conn)
             self.fresh.append(conn)
         elif not (isinstance(conn, Template) and self.mapped.takes(conn) and self.mapped.add(conn)):
@@ -118,7 +121,7 @@ class SharedTable(ConnectionTable):
         if conn is not None or protocol not in refusal.PROTOCOLS or len(key) not in _WHOLE:
             return conn
         raw = key + bytes((protocol, 0, 0, 0))
-        found = client_of(raw, self._table(raw).get)
+        found = client_of(raw, self.fast.table_of(raw).get)
         return None if found is None else self.take_back(found)
 
     def remove(self, conn: Connection) -> bool:
@@ -129,7 +132,7 @@ class SharedTable(ConnectionTable):
                 self.mapped.remove(conn)
             return hashed
         if not isinstance(conn, View):
-            return super().remove(conn)
+            return self._remove(conn)
         if not conn.flags & ConnFlag.HASHED:
             return False
         conn.flags &= ~ConnFlag.HASHED
@@ -141,6 +144,31 @@ class SharedTable(ConnectionTable):
         else:  # it ended by itself meanwhile, and the next look at the counts will tell
             conn.dest = conn.control = None
         return True
+
+    def _claim(self, conn: Connection) -> None:
+        """Let programs know that the engine has it. Raises OSError."""
+        raw = self.claims.key_of(conn)
+        if raw and not self.claims.make(raw) and (other := self.take_back(raw, often=False)) is not None:
+            expire_now(self.ns, other)  # programs have begun it meanwhile, and nothing would find it any more
+
+    def _remove(self, conn: Connection) -> bool:
+        """One of the engine's."""
+        raw = raw_key(conn) if self.claims and not conn.template else b""
+        hashed = super().remove(conn)
+        if hashed and raw in self.claims:
+            other = super().find_in(conn.protocol, raw[:-4])
+            if other is None or other.flags & ConnFlag.NO_CPORT:
+                self.claims.drop(raw)
+        return hashed
+
+    def claiming(self, names: Container[Name]) -> Iterator[None]:
+        """Claim what the engine has of services that are about to be offered, a stretch a step. Raises OSError."""
+        for count, conn in enumerate(super().__iter__(), 1):
+            address = int(conn.protocol), conn.vaddr
+            if (*address, conn.vport) in names or (*address, 0) in names:
+                self._claim(conn)
+            if not count % STRETCH:
+                yield
 
     def __iter__(self) -> Iterator[Connection]:
         """All connections and templates, those of the maps as views."""
@@ -164,10 +192,6 @@ class SharedTable(ConnectionTable):
                 if conn.control is None:
                     conn.mapped = self.mapped
                 yield conn
-
-    def _table(self, raw: bytes) -> BpfMap:
-        """The map in which a key stands."""
-        return self.fast.conns4 if len(raw) == KEY4.size else self.fast.conns6
 
     # ---- to the maps ---------------------------------------------------------
 
@@ -228,7 +252,7 @@ class SharedTable(ConnectionTable):
         inactive = sum(offloaded.inactive for _, offloaded in both)
         # Counted first: a program that ends one must not find fewer than none.
         self.mirror.moved(place, len(both) - inactive, inactive)
-        self.mapped.gain(both, self._table)
+        self.mapped.gain(both, self.fast.table_of)
         try:
             self.fast.insert_many(offloaded for _, offloaded in both)
         except OSError:
@@ -243,7 +267,7 @@ class SharedTable(ConnectionTable):
             try:
                 self.fast.insert(offloaded)
             except OSError:
-                self.fast.remove(offloaded)
+                self.fast.remove(offloaded, reply_only=client_key(offloaded) in self.claims)
                 self._leave(place, inactive=offloaded.inactive)
                 if isinstance(conn.control, Template) and conn.control.number:
                     self.mapped.give(conn.control, -1)
@@ -256,6 +280,7 @@ class SharedTable(ConnectionTable):
         conn.slot = -1
         conn.express = None
         raw = client_key(offloaded)
+        self.claims.replaced(raw)
         if raw in self.controls:  # of one that a new one took the place of
             self.controls.release(raw)
         if conn.control is not None and not offloaded.template:
@@ -270,7 +295,7 @@ class SharedTable(ConnectionTable):
 
         often: it stays longer if it comes back time and again.
         """
-        table = self._table(raw)
+        table = self.fast.table_of(raw)
         value = table.get(raw)
         if value is None:
             return None
@@ -280,13 +305,14 @@ class SharedTable(ConnectionTable):
         place = self.mirror.by_number.get(offloaded.dest)
         if place is None:  # of rules that are still to come: it stays where it is
             return None
-        value = table.take(raw)
+        value = self.claims.take(raw, offloaded.protocol, offloaded.vaddr, offloaded.vport)
         if value is None or (offloaded := from_entry(raw, value, {})) is None:
             return None
         complete(offloaded, place)
         self.controls.of(raw, value)
-        if not offloaded.single:
-            self._take_reply(offloaded)
+        reply = None if offloaded.single else self.fast.take_reply(offloaded)
+        if reply is not None and (reply["seen"] - offloaded.seen) & 0xFFFFFFFF < 1 << 31:
+            offloaded.seen, offloaded.timeout = reply["seen"], reply["timeout"]
         conn = engine_connection(Connection, offloaded, place)
         now = self.ns.now
         fill(conn, offloaded, place, self.fast.jiffies, now)
@@ -299,6 +325,7 @@ class SharedTable(ConnectionTable):
                 self.mapped.touch(conn.control)
             control_del(conn)
             unbind_dest(conn)
+            self.claims.drop(raw)
             return None
         super().insert(conn)
         self.ns.timers.set(conn)
@@ -318,23 +345,6 @@ class SharedTable(ConnectionTable):
             self.fresh.append(conn)
         else:
             self.held[conn] = now + min(HOLD * (1 << min(often - OFTEN, 20)), LONGEST_HOLD)
-
-    def _take_reply(self, offloaded: OffloadedConnection) -> None:
-        """The server's entry goes along, if no newer connection has it."""
-        raw = server_key(offloaded)
-        table = self._table(raw)
-        value = table.get(raw)
-        if value is None:
-            return
-        fields = table.values.unpack(value)
-        if (bytes(fields["addr"]), bytes(fields["port"])) != (
-            offloaded.vaddr,
-            offloaded.vport.to_bytes(2, "big"),
-        ):
-            return
-        table.delete(raw)
-        if (fields["seen"] - offloaded.seen) & 0xFFFFFFFF < 1 << 31:
-            offloaded.seen, offloaded.timeout = fields["seen"], fields["timeout"]
 
     def _leave(self, place: Place, *, inactive: bool) -> None:
         """One less in the maps; what the engine has counted stays."""
@@ -376,6 +386,7 @@ class SharedTable(ConnectionTable):
         """Look at what ends without a word. Raises OSError."""
         self.mapped.audit()
         self.controls.audit()
+        self.claims.audit()
 
     def control_of(self, raw: bytes, value: bytes) -> Connection | None:
         """The template of a connection in the maps, which knows from now on whether that was established."""

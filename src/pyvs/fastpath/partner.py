@@ -37,6 +37,11 @@ class Partner:
         self.mirror.new = new
         self.table = SharedTable(engine.ns, fast, self.mirror)
         self.newcomers = Newcomers(engine.ns, fast, self.mirror) if new else None
+        if self.newcomers is not None:
+            self.newcomers.claiming = self.table.claiming
+            self.table.claims.begin(self.newcomers.offers_at, engine.ns.now)
+        else:
+            self.table.claims.begin(None, engine.ns.now)
         self.relay = Relay(engine.ns, fast, self.table)
         self._dirty = True
         engine.ns.connections = self.table
@@ -78,6 +83,7 @@ class Partner:
         if self._dirty:
             self.renew()
         self.relay.read(now)
+        self.table.claims.alive(now)
         if self.newcomers is not None:
             self.newcomers.carry_back()
         self.mirror.pull_counts()
@@ -92,6 +98,7 @@ class Partner:
         """Bring everything that listings show to what it is now. Raises OSError."""
         if self._dirty:
             self.renew()
+        self.table.claims.alive(self.ns.now)
         if self.newcomers is not None:
             self.newcomers.carry_back()
         self.mirror.pull()

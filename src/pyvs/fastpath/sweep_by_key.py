@@ -27,7 +27,7 @@ BATCH: Final = 1024
 _TEMPLATE: Final = 1
 """In the place of the family: `status` is a template's number."""
 _TIME: Final = TEMPLATE.only("seen", "timeout")
-_LIFE: Final = CONN.only("seen", "timeout", "status")
+_LIFE: Final = CONN.only("seen", "timeout", "status", "told")
 
 
 class KeySweeper:
@@ -66,7 +66,11 @@ class KeySweeper:
         now = settings["now"] or self._jiffies.at(time.monotonic()) + self._jiffies.hz
         all_clients = settings["drop_entries"] or settings["expire_nodest"]
         for key, value in batch:
-            seen, timeout, status = _LIFE.unpack_from(value)
+            seen, timeout, status, told = _LIFE.unpack_from(value)
+            if status & Status.CLAIMED:
+                if told != settings["claimant"]:
+                    yield key
+                continue
             passed = (now - seen) & 0xFFFFFFFF
             if (passed >= timeout and not passed >> 31) or (all_clients and not status & Status.REPLY):
                 yield key

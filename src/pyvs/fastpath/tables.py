@@ -28,6 +28,8 @@ class Status(IntEnum):
     """It was established here once: its template is to know."""
     TO_ASSURE = 0x8000
     """Of UDP: the server's next packet tells the template."""
+    CLAIMED = 0x8_0000
+    """No connection: the engine has that of this key. Above the forwarding method."""
 
 
 class TemplateStatus(IntEnum):
@@ -106,6 +108,7 @@ class Miss(Enum):
     METHOD = "a forwarding method or tunnel that is not offloaded: up"
     ELSEWHERE = "the service's address is not this host's: up"
     RESTS = "the server's connections are the engine's at present: up"
+    CLAIMED = "the engine has its connection: up"
     SERVER_GONE = "the connection's server was removed: dropped"
     TABLE_FULL = "the connection table is full: dropped"
     DROP_PACKET = "defence, drop_packet took this one: dropped"
@@ -132,11 +135,16 @@ LIMITS: Final = {
     "MAX_DESTS": 1 << 14,
     "MAX_SERVICES": 1 << 14,
     "MAX_TEMPLATES": 1 << 20,
+    "MAX_UNPLACED": 1 << 16,
     "MAX_SLOTS": 1 << 20,
     "MAX_DEVICES": 1 << 16,
     "REPORT_BYTES": 1 << 20,
 }
 """Entries of the maps. Those of connections may be chosen when the maps are made. Bytes of the ring of reports."""
+
+CLAIMED: Final = 0xFFFF_FFFF
+"""In the place of a destination: the entry is the engine's claim. No number is as high, so that packets which are
+served pay nothing for looking."""
 
 SYNC_V0: Final = 1
 """In the settings: a master runs, whose messages are of version 0; one more for version 1."""

@@ -36,7 +36,7 @@ from pyvs.fastpath.owner import SharedTable
 from pyvs.fastpath.reports import Report, Reports
 from pyvs.fastpath.services import Services
 from pyvs.fastpath.sweep import Ended
-from pyvs.fastpath.tables import Flag, Miss, TemplateStatus
+from pyvs.fastpath.tables import CLAIMED, Flag, Miss, Status, TemplateStatus
 from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.shared import NOW, VIP, Shared, packed
 
@@ -177,6 +177,7 @@ class MemoryFast(FastPath):
         self.template_numbers: MemoryMap = MemoryMap(
             TEMPLATE_KEY.size, Layout("number", Field("number", "u32"))
         )
+        self.unplaced: MemoryMap = MemoryMap(KEY6.size, Layout("number", Field("number", "u32")))
         self.words = MemoryArray(Layout("number", Field("number", "u32")), WORDS)
         self.own = OwnAddresses(self.words)
         self.missed = MemoryCounters(Layout("count", Field("count", "u64")), len(Miss))
@@ -225,6 +226,7 @@ class MemoryChanges(Changes):
     """`pyvs_change` in Python. made: what was asked of it."""
 
     def __init__(self, fast: MemoryFast) -> None:
+        self.fast = fast
         self.dests = fast.dests
         self.templates = fast.templates
         self.owners: MemoryArray = MemoryArray(OWNER)
@@ -287,6 +289,16 @@ class MemoryChanges(Changes):
             row["timeout"] = 0
         self.templates.put(raw, TEMPLATE.pack(**row))
         return True
+
+    def claim(self, raw: bytes, claimant: int) -> bytes | None:
+        table = self.fast.table_of(raw)
+        value = table.get(raw)
+        fields = {} if value is None else table.values.unpack(value)
+        if value is None or fields["status"] & Status.REPLY or fields["dest"] == CLAIMED:
+            return None
+        status = fields["status"] | Status.CLAIMED
+        table.put(raw, table.values.pack(**{**fields, "status": status, "dest": CLAIMED, "told": claimant}))
+        return value
 
     def close(self) -> None:
         self.closed = True

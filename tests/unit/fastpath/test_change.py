@@ -10,7 +10,7 @@ import pytest
 
 from pyvs.fastpath import build, change
 from pyvs.fastpath.change import SET, SET_HOP, SET_OVER, SET_TIME, SET_TOLD, Changes
-from pyvs.fastpath.layout import CHANGE, TEMPLATE_CHANGE
+from pyvs.fastpath.layout import CHANGE, CLAIM, CONN4, CONN6, KEY4, KEY6, TEMPLATE_CHANGE
 from pyvs.fastpath.objects import LoadedObject
 
 
@@ -21,6 +21,8 @@ class Kernel:
         self.frames: list[bytes] = []
         self.programs: list[int] = []
         self.answer = 0
+        self.left = b""
+        """The frame as the program leaves it."""
         self.loads: list[dict[str, Any]] = []
         self.closed = 0
 
@@ -30,6 +32,8 @@ class Kernel:
         given = options._obj
         assert given.sz == ctypes.sizeof(given)
         self.frames.append(ctypes.string_at(given.data_in, given.data_size_in))
+        if given.data_out:
+            ctypes.memmove(given.data_out, self.left, min(len(self.left), given.data_size_out))
         given.retval = self.answer
         return 0
 
@@ -40,7 +44,7 @@ class Kernel:
     maps = {"owners": 66}  # noqa: RUF012
 
     def program(self, name: str) -> int:
-        return {"pyvs_change": 55, "pyvs_template": 56}[name]
+        return {"pyvs_change": 55, "pyvs_template": 56, "pyvs_claim": 57}[name]
 
     def close(self) -> None:
         self.closed += 1
@@ -129,3 +133,18 @@ def test_a_template_is_told_what_happened(kernel: Kernel) -> None:
         [7, SET_OVER, 0, 0, 0, 0, 0, 0, 0, 0],
         [8, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     ]
+
+
+@pytest.mark.parametrize(("key", "entry", "six"), [(KEY4, CONN4, 0), (KEY6, CONN6, 1)])
+def test_what_is_claimed_comes_as_it_was(kernel: Kernel, key: Any, entry: Any, six: int) -> None:
+    changes = made(kernel)
+    raw = key.pack(protocol=6, sport=b"\1\2")
+    value = bytes(range(entry.size))
+    kernel.left = CLAIM.pack(conn=value.ljust(CONN6.size, b"\xff"))
+    assert changes.claim(raw, 4711) == value
+    kernel.answer = 1
+    assert changes.claim(raw, 4711) is None
+    assert kernel.programs == [57, 57]
+    fields = CLAIM.unpack(kernel.frames[0])
+    assert (fields["six"], fields["claimant"]) == (six, 4711)
+    assert fields["key"] == raw.ljust(KEY6.size, b"\0")

@@ -30,7 +30,7 @@ def types() -> list[dict[str, Any]]:
 USED = [
     layout
     for layout in LAYOUTS
-    if layout.name not in {"conn", "owner", "change", "template_change", "report"}
+    if layout.name not in {"conn", "owner", "change", "template_change", "report", "claim"}
 ]
 
 

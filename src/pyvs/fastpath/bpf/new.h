@@ -12,6 +12,22 @@
 MAP(PERSISTENT, BPF_MAP_TYPE_PROG_ARRAY, 2, __u32, __u32, 0);  // by family, of either kind of program
 #endif
 
+MAP(unplaced, BPF_MAP_TYPE_HASH, MAX_UNPLACED, union any_key, __u32, BPF_F_NO_PREALLOC);  // claims without room
+
+// Whether the engine whose claims these are is alive.
+static __always_inline bool claims_count(__u32 now) { return (__s32)(now - settings.claims_until) < 0; }
+
+static __noinline bool claimed_elsewhere(const void *key, bool six) {
+    union any_key whole = {};
+    if (!key)
+        return false;
+    if (six)
+        whole.six = *(const struct key6 *)key;
+    else
+        whole.four = *(const struct key4 *)key;
+    return bpf_map_lookup_elem(&unplaced, &whole);
+}
+
 static __always_inline bool to_drop(void) {
     if (!settings.drop_rate)
         return false;
@@ -226,6 +242,8 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
                                     bool six) {
     if (!opens(f))
         return miss(MISS_NOT_AN_OPENER, UP);
+    if (settings.unplaced && claims_count(f->now) && claimed_elsewhere(key, six))
+        return miss(MISS_CLAIMED, UP);
     struct service_key wanted;
     service_key_of(&wanted, key, six);
     struct service *service = bpf_map_lookup_elem(&services, &wanted);

@@ -27,6 +27,11 @@ static __always_inline bool deserted(__u32 number) {
 static __always_inline bool end_if_over(struct conn *conn, struct ended *ended, bool six) {
     struct frame f = {.now = clock()};
     bool at_once = false;
+    if (conn->dest == CLAIMED) {
+        if (conn->told != settings.claimant)
+            forget(&ended->key, six);  // of an engine that is gone
+        return false;
+    }
     __u8 protocol = six ? ended->key.six.protocol : ended->key.four.protocol;
     if (!(conn->status & STATUS_REPLY))
         at_once = (protocol == IPPROTO_TCP && too_much(conn->status)) || deserted(conn->dest);

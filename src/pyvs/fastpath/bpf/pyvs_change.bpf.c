@@ -1,5 +1,6 @@
 // A destination as an administrator wants it, and connections that come from or go to the engine: its counts change
 // under the programs' feet, so they are added to here, never overwritten. Called by test run, with a frame of ours.
+#include "entry.h"
 #include "template.h"
 
 enum { SET = 1, SET_HOP = 2, SET_KEPT = 4, SET_TIME = 1, SET_TOLD = 2, SET_OVER = 4 };
@@ -77,6 +78,29 @@ SEC("tc") int pyvs_template(struct __sk_buff *skb) {
         t->seen = clock();
     }
     return 0;
+}
+
+// The engine takes a connection: its entry goes into the frame, and is the engine's claim from now on. Programs that are at
+// it write to what they had found, never to another connection. Answers 1 if there is none.
+static __always_inline int take(struct claim *claim, bool six) {
+    union any_key key = {};
+    __builtin_memcpy(&key, claim->key, sizeof key);
+    struct conn *conn = find(&key, six);
+    if (!conn || conn->dest == CLAIMED || conn->status & STATUS_REPLY)
+        return 1;
+    __u32 status = __sync_fetch_and_or(&conn->status, STATUS_CLAIMED);
+    __builtin_memcpy(claim->conn, conn, six ? sizeof(struct conn6) : sizeof(struct conn4));
+    ((struct conn *)claim->conn)->status = status;
+    conn->told = claim->claimant;
+    conn->dest = CLAIMED;
+    return 0;
+}
+
+SEC("tc") int pyvs_claim(struct __sk_buff *skb) {
+    struct claim *claim = (void *)(long)skb->data;
+    if ((void *)(claim + 1) > (void *)(long)skb->data_end)
+        return 1;
+    return claim->six ? take(claim, true) : take(claim, false);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -98,11 +98,21 @@ static __always_inline bool redirects(struct frame *f, struct dest *dest) {
     return up;
 }
 
+// An entry without a destination: the engine has the connection, or had it and is gone, as if there were none.
+static __always_inline int claimed(struct frame *f, const struct conn *conn, struct old *old) {
+    if (conn->dest != CLAIMED)
+        return miss(MISS_ODD, UP);
+    if (conn->told == settings.claimant && claims_count(f->now))
+        return miss(MISS_CLAIMED, UP);
+    old->anew = true;
+    return UP;
+}
+
 static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, struct conn *conn, bool six,
                                  struct old *old) {
     struct dest *dest = dest_at(conn->dest);
     if (!dest)
-        return miss(MISS_ODD, UP);
+        return claimed(f, conn, old);
     __u32 status = conn->status, row = f->protocol == IPPROTO_TCP ? row_of(f->flags) : 0;
     bool reply = status & STATUS_REPLY;
     int why = refuses(f, status, six);

@@ -59,6 +59,8 @@ static __always_inline void unbound(struct dest *dest, bool active) {
 static __always_inline __u32 transition(struct conn *truth, struct dest *dest, __u32 way, __u32 row) {
     __u32 old = truth->status, new_ = old;
     for (int tries = 0; tries < 4; tries++) {
+        if (old & STATUS_CLAIMED)
+            return old;  // the engine has just taken it, and counts it
         __u32 state = next_state((way & ~0xffu) | state_of(old), row);
         if (state == state_of(old))
             return old;
