@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pyvs.core.wording import counted
 from pyvs.daemon.devices import ethernet_address
+from pyvs.daemon.fast_works import Works
 from pyvs.fastpath import pins
 from pyvs.fastpath.answers import Answers
 from pyvs.fastpath.change import Changes
@@ -76,8 +77,7 @@ class Fast(Partner):
         self._second = clock()
         self._counts_at = 0.0
         self._sweep: Iterator[list[Ended]] | None = None
-        self._works: dict[str, Iterator[None]] = {}
-        """What is done in stretches where there are many servers."""
+        self._works = Works()
         self._counting: Iterator[None] = iter(())
         self._pull_at = 0.0
         self._coming: Iterator[None] | None = None
@@ -255,6 +255,7 @@ class Fast(Partner):
 
     def before_verbs(self) -> None:
         """As any partner; where there are many servers what listings show is up to some seconds old."""
+        self._works.note_verb(self.clock())
         if not self.many:
             super().before_verbs()
 
@@ -264,23 +265,18 @@ class Fast(Partner):
         return len(self.mirror.places) > MANY
 
     def _work(self, name: str, begin: Callable[[], Iterator[None]]) -> None:
-        """Begin something, or go on with it: all of it, or a stretch where there are many servers."""
-        work = self._works.pop(name, None) or begin()
-        while next(work, self) is not self:
-            if self.many:
-                self._works[name] = work
-                return
+        """Do something, or begin it where there are many servers: `tick` goes on with it in stretches."""
+        self._works.begin(name, begin, whole=not self.many)
 
     # ---- time -------------------------------------------------------------------
 
     @property
     def due(self) -> float:
         """When to call `tick` next."""
-        if self._dirty or self._sweep is not None or self._coming is not None or self._works:
+        if self._dirty or self._sweep is not None or self._coming is not None:
             return 0.0
-        due = min(self._second, self._sweep_at)
-        held = self.table.due
-        return due if held is None else min(due, held)
+        others = (self.table.due, self._works.due)
+        return min(self._second, self._sweep_at, *(due for due in others if due is not None))
 
     def tick(self, now: float) -> None:
         """Do what is due."""
@@ -296,8 +292,7 @@ class Fast(Partner):
             if self.mirror.waiting and now >= self._patience:
                 self._give_up_waiting()
         self.table.settle(now)
-        for name in list(self._works)[:1]:
-            self._work(name, self._works.pop(name).__iter__)
+        self._works.go_on(now, whole=not self.many)
         if self._coming is not None and next(self._coming, self) is self:
             self._coming = None
         self._go_on_sweeping(now)

@@ -126,6 +126,7 @@ def test_counters_come_back_in_turns(case: Case, looks: list[int]) -> None:
     looks[:] = [0]
     case.fast.before_verbs()
     assert looks == [0]
+    case.now += 1.0
     settle(case, looks)
     assert case.engine.ns.stats.inpkts == 3 * SERVICES * SERVERS
 
