@@ -14,6 +14,7 @@ from pyvs.datapath.device import Frame, Way
 from pyvs.datapath.pcap import PcapWriter
 
 PAGE = Path(__file__).parents[2] / "docs" / "replay.md"
+RECORDINGS = Path(__file__).resolve().parents[1] / "recordings"
 VIP = "192.0.2.100"
 ROUTER, OUTSIDE, INSIDE = "02:00:00:00:00:fe", "02:00:00:00:00:01", "02:00:00:00:01:01"
 SERVERS = [("10.1.0.12", "02:00:00:00:02:02"), ("10.1.0.11", "02:00:00:00:02:01")]
@@ -55,9 +56,11 @@ def write_capture(path: Path) -> None:
 
 
 def examples() -> list[tuple[str, str]]:
-    """Commands and what they print."""
+    """Commands and what they print, but for what plays the recordings: other tests do."""
     return re.findall(
-        r"^    \$ (pyvs [^\n]*)\n((?:    [^\n]*\n|\n(?=    ))*)", PAGE.read_text(), re.MULTILINE
+        r"^    \$ (pyvs (?:replay|explain) [^\n]*)\n((?:    [^\n]*\n|\n(?=    ))*)",
+        PAGE.read_text(),
+        re.MULTILINE,
     )
 
 
@@ -67,6 +70,7 @@ def test_the_page_has_examples() -> None:
         "explain",
         "explain",
         "explain",
+        "play",
     ]
 
 
@@ -81,3 +85,8 @@ def test_an_example_is_what_is_printed(tmp_path: Path, monkeypatch: pytest.Monke
     result = CliRunner().invoke(main, shlex.split(command)[1:], catch_exceptions=False)
     expected = "\n".join(line.removeprefix("    ") for line in printed.rstrip("\n").split("\n")) + "\n"
     assert result.output == expected
+
+
+def test_all_recordings_are_counted() -> None:
+    number = len(list(RECORDINGS.glob("*.json")))
+    assert re.findall(r"(\d+) of (\d+) scenarios played", PAGE.read_text()) == [(str(number),) * 2] * 2
