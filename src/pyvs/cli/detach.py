@@ -33,6 +33,7 @@ def detach() -> None:
         sys.exit(FAILED)
     try:
         base = pins.home()
+        seen = base.is_dir() or pins.is_bpf(pins.file_system())
         taken = sum(links.detach(folder / pins.LINKS) for folder in sorted(base.glob("layout-*")))
         unpinned = pins.remove(base)
     except OSError as error:
@@ -42,5 +43,10 @@ def detach() -> None:
         click.echo(f"the fast path is off {counted(taken, 'device')}")
     elif unpinned:
         click.echo(f"no device had the fast path; {counted(unpinned, 'map')} that a director left taken away")
-    else:
+    elif seen:
         click.echo("there is no fast path here")
+    else:
+        click.echo(
+            f"no fast path can be seen here: no bpf file system is mounted at {pins.file_system()} (`ip netns exec` "
+            "hides the host's; `nsenter --net=/run/netns/NAME` does not)"
+        )

@@ -36,6 +36,7 @@ from pyvs.datapath.chains.keeper import Chains
 from pyvs.datapath.nfqueue.queue import Queue
 from pyvs.datapath.rtnetlink import Rtnetlink
 from pyvs.datapath.sender import Sender
+from pyvs.fastpath import pins
 from pyvs.netlink.control_socket import ControlSocket
 from pyvs.netlink.server import Server
 
@@ -193,6 +194,8 @@ class Director:
         self.updates.start()
         if self.fast is not None:
             self.fast.start()
+            if pins.is_lone():
+                self.log.info(pins.LONE)
         self._ran = True
         self._look_due = self.clock() + LOOK_SECONDS
         self._hint().join(HINTS_PATIENCE)  # these lines come first

@@ -1,6 +1,6 @@
 """The programs: as they came with the package, or compiled by clang into a cache when the sources are at hand.
 
-A wheel holds the object files; an editable install compiles on first use.
+A wheel holds the object files; an editable install compiles each on first use.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def program(name: str) -> Path:
     built = folder / f"{name}.o"
     if not built.exists():
         try:
-            compile_into(folder)
+            compile_into(folder, (name,))
         except OSError as error:
             raise FastPathUnavailable(
                 f"the fast path's programs can't be compiled into {folder}: {error}"

@@ -26,6 +26,10 @@ VARIABLE: Final = "PYVS_BPFFS"
 _BPF_MAGIC: Final = 0xCAFE4A11
 _SO_NETNS_COOKIE: Final = 71
 LINKS: Final = "links"
+LONE: Final = (
+    "the fast path will not outlive this director: the bpf file system is of a mount namespace of its own, as "
+    "`ip netns exec NAME` makes it; `nsenter --net=/run/netns/NAME` does not"
+)
 
 
 def layout_name() -> str:
@@ -90,6 +94,15 @@ def is_bpf(place: Path) -> bool:
     if _libc.statfs(os.fsencode(place), room) != 0:
         return False
     return int(ctypes.c_long.from_buffer(room).value) == _BPF_MAGIC
+
+
+def is_lone() -> bool:
+    """Whether the bpf file system is of a mount namespace that our parent does not share: it goes with us."""
+    place = file_system().absolute()
+    try:
+        return Path(place).stat().st_dev != Path(f"/proc/{os.getppid()}/root{place}").stat().st_dev
+    except OSError:  # the parent's can't be seen
+        return False
 
 
 def _mount(place: Path) -> None:

@@ -39,6 +39,7 @@ def lock(monkeypatch: pytest.MonkeyPatch) -> Lock:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(pins.VARIABLE, str(tmp_path / "bpf"))
+    monkeypatch.setattr(pins, "is_bpf", lambda place: True)
     return pins.home()
 
 
@@ -59,6 +60,15 @@ def test_nothing_is_there(lock: Lock, home: Path) -> None:
     result = run()
     assert (result.exit_code, result.stdout) == (0, "there is no fast path here\n")
     assert lock.closed
+
+
+def test_without_the_file_system_nothing_is_claimed(
+    lock: Lock, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pins, "is_bpf", lambda place: False)
+    result = run()
+    assert result.exit_code == 0
+    assert f"no bpf file system is mounted at {pins.file_system()}" in result.stdout
 
 
 def test_all_versions_go(lock: Lock, home: Path) -> None:

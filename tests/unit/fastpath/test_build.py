@@ -38,6 +38,15 @@ def test_shipped_programs_come_first(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert build.program("pyvs_tc") == tmp_path / "pyvs_tc.o"
 
 
+@pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not here")
+def test_only_what_is_asked_for_is_compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The first start must not wait for the programs of other kernels."""
+    monkeypatch.setattr(build, "SHIPPED", tmp_path / "none")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = build.program("pyvs_repeat")
+    assert [file.name for file in made.parent.iterdir()] == ["pyvs_repeat.o"]
+
+
 def test_the_cache_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert build.cache() == Path("/somewhere/pyvs/fastpath")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -141,3 +143,22 @@ def test_links_go_before_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert sorted(gone[1:]) == ["a-map", "z-map"]
     assert not folder.exists()
     assert pins.remove(folder) == 0
+
+
+@pytest.mark.root
+def test_a_file_system_that_the_parent_does_not_see_is_a_lone_one(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("mount namespaces are root's")
+    ask = f"exec {sys.executable} -c 'from pyvs.fastpath import pins; print(pins.is_lone())'"
+    for mount, lone in (("true", "False"), (f"mount -t bpf bpf {tmp_path}", "True")):
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", f"{mount} && {ask}"],
+            env={**os.environ, pins.VARIABLE: str(tmp_path)},
+            capture_output=True, text=True, timeout=20, check=True,
+        )  # fmt: skip
+        assert done.stdout.strip() == lone
+
+
+def test_where_the_parents_cannot_be_seen_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getppid", lambda: "nobody")
+    assert not pins.is_lone()
