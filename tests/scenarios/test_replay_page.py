@@ -70,7 +70,6 @@ def test_the_page_has_examples() -> None:
         "explain",
         "explain",
         "explain",
-        "play",
     ]
 
 
