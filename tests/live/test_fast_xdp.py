@@ -23,11 +23,10 @@ def bpffs(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-@pytest.mark.parametrize("new", ["off", "on"])
 @pytest.mark.parametrize(
-    ("method", "family"),
-    [("nat", 4), ("nat", 6), ("dr", 4), ("tun", 4)],
-    ids=["nat", "nat-6", "dr-one-device", "tun-one-device"],
+    ("method", "family", "new"),
+    [("nat", 4, "off"), ("nat", 6, "on"), ("dr", 4, "off"), ("dr", 6, "on"), ("tun", 4, "on")],
+    ids=["nat", "nat-6", "dr-one-device", "dr-6-one-device", "tun-one-device"],
 )
 def test_http_by_xdp(bpffs: Path, method: str, family: int, new: str) -> None:
     """With one device everything leaves by the pair that it came in by."""

@@ -1,0 +1,159 @@
+"""Directors that stand in the network in other ways: one device, an address that is only routed, a virtual router's
+device; and connections that end while nobody looks."""
+
+import contextlib
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.live.fast_clients import KeptAlive, bpf_file_system, fast_account
+
+from pyvs.lab import course, wait
+from pyvs.lab.director import Director
+from pyvs.lab.errors import LabError
+from pyvs.lab.howto import PLANS, ipvsadm_lines, topology
+from pyvs.lab.lab import Lab
+
+pytestmark = [pytest.mark.live, pytest.mark.root]
+
+PLAN = PLANS[4]
+ROUTED = "198.51.100.5"
+SERVERS = ("server1", "server2", "server3")
+VIRTUAL_MAC = "00:00:5e:00:01:07"
+ECHO = """
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
+    door.bind(("", 7001))
+    while True:
+        door.sendto(*door.recvfrom(65535))
+"""
+
+
+@pytest.fixture
+def bpffs(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "bpf"
+    folder.mkdir()
+    with bpf_file_system(folder):
+        yield folder
+
+
+def _ip(lab: Lab, host: str, *lines: str) -> None:
+    for line in lines:
+        lab.run(host, ["ip", *line.split()])
+
+
+def one_device(lab: Lab) -> str:
+    """Clients and servers are behind the same device; servers answer by the director."""
+    for server in SERVERS:
+        _ip(lab, server, f"address del {PLAN.virtual}/32 dev lo")
+        _ip(lab, server, f"route replace default via {PLAN.director_farm}")
+    return PLAN.virtual
+
+
+def only_routed(lab: Lab) -> str:
+    """The address is on no device: a route makes all of its network local."""
+    _ip(lab, "director", f"address del {PLAN.virtual}/32 dev eth0", "route add local 198.51.100.0/24 dev lo")
+    _ip(lab, "router", f"route add 198.51.100.0/24 via {PLAN.director_front}")
+    return ROUTED
+
+
+def virtual_router(lab: Lab) -> str:
+    """The address is a virtual router's, on a device that has its link-layer address, as keepalived's use_vmac."""
+    try:
+        _ip(lab, "director", f"link add vrrp7 link eth0 address {VIRTUAL_MAC} type macvlan mode private")
+    except LabError as why:
+        pytest.skip(f"no macvlan here: {why}")
+    _ip(
+        lab,
+        "director",
+        f"address del {PLAN.virtual}/32 dev eth0",
+        "link set vrrp7 up",
+        f"address add {PLAN.virtual}/32 dev vrrp7",
+    )
+    _ip(lab, "router", f"neighbour replace {PLAN.virtual} lladdr {VIRTUAL_MAC} dev eth1 nud permanent")
+    return PLAN.virtual
+
+
+@pytest.mark.parametrize(
+    ("base", "prepare", "new"),
+    [
+        ("dr", one_device, "off"),
+        ("nat", only_routed, "on"),
+        ("nat", virtual_router, "off"),
+        ("nat", virtual_router, "on"),
+    ],
+    ids=["one-device", "only-routed", "virtual-router", "virtual-router-new"],
+)
+def test_nat_is_served(bpffs: Path, base: str, prepare: Callable[[Lab], str], new: str) -> None:
+    with Lab(topology(base, (4,))) as lab:
+        course.start_servers(lab, "nat", (4,))
+        address = prepare(lab)
+        with Director(lab, ["--fast", "tc", "--fast-new", new]) as director:
+            for line in ipvsadm_lines("nat", 4):
+                director.adm(line.replace(PLAN.virtual, address))
+            alive = KeptAlive(lab["client1"], address, 80, 6)
+            for _ in range(5):
+                alive.ask_all()
+            assert alive.failed == {}
+            wait.until(lambda: [row.active for row in director.rows({})] == [2, 2, 2], "not counted", 5)
+            # Each request is a packet and so is its answer: neither was served twice, nor by the engine.
+            wait.until(lambda: _packets(director) >= (60, 60), "not counted", 5)
+            assert _packets(director) < (120, 120)
+            assert int(fast_account(director)["served"].split()[0]) > 90
+            alive.close()
+
+
+def _packets(director: Director) -> tuple[int, int]:
+    """In and out, of all servers."""
+    rows = [line.split() for line in director.adm("-Ln --stats --exact").splitlines()[-3:]]
+    return sum(int(row[3]) for row in rows), sum(int(row[4]) for row in rows)
+
+
+def test_what_falls_silent_while_nobody_looks_is_gone_afterwards(bpffs: Path, tmp_path: Path) -> None:
+    """UDP with a timeout of two seconds, and a director that is killed: the next one has the counters alone."""
+    service = f"{PLAN.virtual}:7001"
+    rules = tmp_path / "rules"
+    lines = ["--set 900 120 2", f"-A -u {service} -s rr", f"-a -u {service} -r {PLAN.servers[0]}:7001 -m"]
+    rules.write_text("\n".join(lines) + "\n")
+    options = ["--fast", "tc", "--fast-new", "on", "--rules", str(rules)]
+
+    def exchange() -> None:
+        for _ in range(5):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+                asking.settimeout(2)
+                asking.connect((PLAN.virtual, 7001))
+                asking.send(b"hello")
+                assert asking.recv(100) == b"hello"
+
+    def listed(director: Director) -> int:
+        return len(director.adm("-Lnc").splitlines()[2:])
+
+    with Lab(topology("nat", (4,))) as lab:
+        lab.start("server1", [sys.executable, "-c", ECHO])
+        with Director(lab, options) as director:
+            wait.until(lambda: _answers(lab), "the server does not answer", 5)
+            lab["client1"].call(exchange)
+            assert listed(director) == 5
+            assert director.process is not None
+            director.process.kill()
+            director.process.wait(5)
+            lab["client2"].call(exchange)  # without a director
+        with Director(lab, options) as director:
+            wait.until(lambda: listed(director) == 0, "they are still listed", 8)
+            wait.until(lambda: [row.inactive for row in director.rows({})] == [0], "they still count", 8)
+            (row,) = (line.split() for line in director.adm("-Ln --stats --exact").splitlines()[-1:])
+            assert row[2:5] == ["10", "10", "10"]
+
+
+def _answers(lab: Lab) -> bool:
+    def ask() -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking, contextlib.suppress(OSError):
+            asking.settimeout(0.2)
+            asking.connect((PLAN.servers[0], 7001))
+            asking.send(b"?")
+            return asking.recv(10) == b"?"
+        return False
+
+    return lab["director"].call(ask)
