@@ -73,8 +73,11 @@ def test_a_server_on_this_host(lab: Lab, address: str, new: str) -> None:
         )  # answers that were under way with the first packet
         (row,) = director.adm("-Lnc").splitlines()[2:]
         assert "TIME_WAIT" in row or "CLOSE" in row or "FIN_WAIT" in row
-        wait.until(lambda: counted(director)[0] == 1, "the connection is not counted", 5)
-        assert min(counted(director)[1:]) >= ROUNDS
+        wait.until(
+            lambda: counted(director)[0] == 1 and min(counted(director)[1:]) >= ROUNDS,
+            "the connection and its packets are not counted",
+            5,
+        )
     assert "PYVS" not in lab.run("director", [f"{tables}-save"])
 
 

@@ -114,9 +114,8 @@ def test_a_download_goes_on_at_the_backup(lab: Lab, bpffs: Path, content: bytes,
         owns(lab, "second")
         read.append(answer.read())
         assert hashlib.sha256(b"".join(read)).digest() == hashlib.sha256(content).digest()
-        told = fast_account(second)
-        assert int(told["served"].split()[0]) > 100
-        assert int(told["connections in the maps"]) == 1
+        wait.until(lambda: int(fast_account(second)["served"].split()[0]) > 100, "it was not served", 5)
+        assert int(fast_account(second)["connections in the maps"]) == 1
         (row,) = synced(second)
         assert row[7] == "ESTABLISHED"
         connection.close()

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from tests.unit.fastpath.memory import MemoryFast, in_memory
 
-from pyvs.core.control.specs import DaemonSpec, ServiceSpec
+from pyvs.core.control.specs import DaemonSpec, DestKey, ServiceSpec
 from pyvs.core.flags import Forward, SyncState
 from pyvs.daemon.fast import Fast
 from pyvs.daemon.fast_account import account
@@ -126,7 +126,7 @@ def test_a_removed_server_is_told_of_while_it_has_connections() -> None:
     kept = case.shared.dest(0)
     case.maps.count(case.shared.mirror.places[kept].number, active=1)
     case.shared.mirror.pull()
-    case.shared.engine.control.flush(case.shared.now)
+    case.shared.engine.control.del_dest(KEY, DestKey(kept.addr, kept.port), case.shared.now)
     case.shared.mirror.renew()
     told = [" ".join(words) for words in case.under("servers:")]
     removed = "10.1.0.11:8080: removed, its connections go on, 1 active, 0 inactive in the maps"
