@@ -179,7 +179,7 @@ class Director:
 
     def start(self, rules: RuleFile | None = None) -> None:
         """Put what was kept, or the rules, into the engine and our chains into the kernel. Raises PyvsError."""
-        for program in self.chains.remove_leftovers():
+        for program in self.chains.take_leftovers():
             self.log.warning(
                 f"the tables of {program} held chains of a director that did not end cleanly: they are replaced"
             )

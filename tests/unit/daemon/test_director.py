@@ -45,7 +45,7 @@ class Part:
 class Chains(Part):
     """Stands for the chains."""
 
-    def remove_leftovers(self) -> list[str]:
+    def take_leftovers(self) -> list[str]:
         return ["iptables-legacy"]
 
     def update(self, watches: object, aim: object) -> None:

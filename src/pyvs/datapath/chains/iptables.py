@@ -59,6 +59,13 @@ class Saved:
     def __bool__(self) -> bool:
         return bool(self.chains or self.jumps)
 
+    @property
+    def whole(self) -> bool:
+        """Whether all our chains are there, and each way into them once."""
+        wanted = sorted((table, f"-A {chain} -j {ours}") for table, chain, ours, _ in JUMPS)
+        there = sorted((table, jump) for table, found in self.jumps.items() for jump in found)
+        return wanted == there and all(ours in self.chains.get(table, ()) for table, _, ours, _ in JUMPS)
+
     def removal(self) -> str:
         """Text for iptables-restore that takes ours away and leaves the rest."""
         lines: list[str] = []
@@ -109,9 +116,13 @@ class Iptables:
 
     @classmethod
     def all(cls, family: Family) -> list[Iptables]:
-        """The variants that are installed, the system's choice first."""
-        found = [cls(family, variant) for variant in VARIANTS]
-        return [tool for tool in found if shutil.which(f"{tool.name}-restore", path=_path())]
+        """The variants that are installed, the system's choice first; one that has two names by the first."""
+        found: dict[str, Iptables] = {}
+        for tool in (cls(family, variant) for variant in VARIANTS):
+            program = shutil.which(f"{tool.name}-restore", path=_path())
+            if program is not None:
+                found.setdefault(os.path.realpath(program), tool)
+        return list(found.values())
 
     def save(self) -> Saved:
         """What stands in its tables; nothing when it does not work here."""

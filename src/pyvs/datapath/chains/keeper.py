@@ -32,19 +32,27 @@ class Chains:
     def __init__(self) -> None:
         self._families = {family: _Tables() for family in FAMILIES}
 
-    def remove_leftovers(self) -> list[str]:
-        """Take away what an earlier director that was killed has left: the names of the programs that had it.
+    def take_leftovers(self) -> list[str]:
+        """Take over what an earlier director that was killed has left: the names of the programs that had it.
 
-        Raises ChainError.
+        What is whole stays until it is replaced: without it packets of services would meet this host's own stack,
+        which resets connections. What is not is removed. Raises ChainError.
         """
-        cleaned: list[str] = []
-        for family in FAMILIES:
+        found: list[str] = []
+        for family, ours in self._families.items():
             for tool in Iptables.all(family):
                 saved = tool.save()
                 if saved:
+                    found.append(tool.name)
+                    if ours.tool is None and saved.whole:
+                        ours.tool = tool
+                        continue
                     tool.restore(saved.removal())
-                    cleaned.append(tool.name)
-        return cleaned
+                    if (
+                        ours.tool is not None and not ours.tool.save().whole
+                    ):  # it was the same under another name
+                        ours.tool = None
+        return found
 
     def update(self, watches: list[Watch], aim: Aim) -> None:
         """Put in what is wanted, and wait until it stands. Raises ChainError; then the rest is as it was."""

@@ -117,6 +117,13 @@ def test_the_variants_that_are_installed(programs: Path, monkeypatch: pytest.Mon
     assert Iptables.all(Family.INET6) == []
 
 
+def test_a_variant_of_two_names_counts_once(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iptables, "_path", lambda: str(programs))
+    make(programs, "iptables-restore", "")
+    (programs / "iptables-nft-restore").symlink_to(programs / "iptables-restore")
+    assert [tool.name for tool in Iptables.all(Family.INET)] == ["iptables"]
+
+
 def test_a_lock_of_our_own_only_where_the_systems_cannot_be_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

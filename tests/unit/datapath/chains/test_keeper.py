@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from pyvs.core.flags import Family
-from pyvs.datapath.chains.iptables import ChainError, Iptables, Saved, jumps
+from pyvs.datapath.chains.iptables import ChainError, Iptables, Saved, jumps, read_saved
 from pyvs.datapath.chains.keeper import Chains
-from pyvs.datapath.chains.rules import Aim, tables
+from pyvs.datapath.chains.rules import JUMPS, Aim, tables
 from pyvs.datapath.chains.watch import Endpoint, Watch
 
 AIM = Aim(1, 2, 4)
@@ -157,11 +157,68 @@ def test_all_goes_out_at_the_end(tools: dict[Family, list[Tool]]) -> None:
     assert len(tools[Family.INET6][0].taken) == 2
 
 
+WHOLE = "".join(
+    f"*{table}\n:{ours} - [0:0]\n-A {chain} -j {ours}\n-A {ours} -j DROP\nCOMMIT\n"
+    for table, chain, ours, _ in JUMPS
+)
+
+
+def test_leftovers_that_are_whole_stay_until_they_are_replaced(tools: dict[Family, list[Tool]]) -> None:
+    first, second = tools[Family.INET]
+    first.saved = second.saved = read_saved(WHOLE)
+    chains = Chains()
+    assert chains.take_leftovers() == ["iptables", "iptables-legacy"]
+    assert first.taken == []
+    assert second.taken == [read_saved(WHOLE).removal()]
+    chains.update([HTTP, HTTP6], AIM)
+    assert first.taken == [tables(HTTP, AIM)]  # the ways in are there
+    chains.close()
+    assert first.taken[1:] == [read_saved(WHOLE).removal()]
+
+
+def test_leftovers_that_two_programs_show_are_put_in_anew(
+    tools: dict[Family, list[Tool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = tools[Family.INET]
+    first.saved = second.saved = read_saved(WHOLE)
+
+    def restore(text: str) -> None:
+        Tool.restore(second, text)
+        first.saved = second.saved
+
+    monkeypatch.setattr(second, "restore", restore)
+    chains = Chains()
+    chains.take_leftovers()
+    chains.update([HTTP], AIM)
+    assert first.taken == [tables(HTTP, AIM) + jumps()]
+
+
+def test_leftovers_are_emptied_when_there_is_nothing_to_watch(tools: dict[Family, list[Tool]]) -> None:
+    tools[Family.INET][0].saved = read_saved(WHOLE)
+    chains = Chains()
+    chains.take_leftovers()
+    chains.update([NONE], AIM)
+    assert tools[Family.INET][0].taken == [tables(NONE, AIM)]
+
+
+@pytest.mark.parametrize("ways", [0, 2])
+def test_leftovers_that_are_not_whole_are_removed(tools: dict[Family, list[Tool]], ways: int) -> None:
+    table, chain, ours, _ = JUMPS[0]
+    jump = f"-A {chain} -j {ours}\n"
+    tools[Family.INET][0].saved = read_saved(WHOLE.replace(jump, jump * ways, 1))
+    chains = Chains()
+    assert chains.take_leftovers() == ["iptables"]
+    assert len(tools[Family.INET][0].taken) == 1
+    assert f"*{table}" in tools[Family.INET][0].taken[0]
+    chains.update([HTTP], AIM)
+    assert tools[Family.INET][0].taken[1:] == [tables(HTTP, AIM) + jumps()]
+
+
 def test_leftovers_of_every_variant_are_removed(tools: dict[Family, list[Tool]]) -> None:
     tools[Family.INET][1].saved = Saved(
         {"security": ["PYVS-INPUT"]}, {"security": ["-A INPUT -j PYVS-INPUT"]}
     )
-    assert Chains().remove_leftovers() == ["iptables-legacy"]
+    assert Chains().take_leftovers() == ["iptables-legacy"]
     assert tools[Family.INET][1].taken == [
         "*security\n-D INPUT -j PYVS-INPUT\n-F PYVS-INPUT\n-X PYVS-INPUT\nCOMMIT\n"
     ]
