@@ -14,6 +14,8 @@ from pyvs.lab.director import Director
 from pyvs.lab.namespace import Namespace
 from pyvs.netlink.unix import UnixTransport
 
+PAUSE = 0.002
+"""Seconds between two requests in the background, so that others get their turn."""
 REQUEST = b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n"
 
 
@@ -24,7 +26,6 @@ class KeptAlive:
         self.address = (address, port)
         self.sockets = client.call(lambda: [self._connect() for _ in range(many)])
         self.answers = 0
-        self.rounds = 0
         self.failed: Counter[str] = Counter()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -32,16 +33,16 @@ class KeptAlive:
     def _connect(self) -> socket.socket:
         return socket.create_connection(self.address, timeout=5)
 
-    def ask_all(self) -> None:
-        """One request on each."""
+    def ask_all(self, pause: float = 0.0) -> None:
+        """One request on each, with so many seconds between them."""
         for opened in self.sockets:
+            self._over.wait(pause)
             try:
                 opened.sendall(REQUEST)
                 self._read(opened)
                 self.answers += 1
             except OSError as error:
                 self.failed[str(error)] += 1
-        self.rounds += 1
 
     @staticmethod
     def _read(opened: socket.socket) -> bytes:
@@ -55,7 +56,7 @@ class KeptAlive:
 
     def _run(self) -> None:
         while not self._over.is_set():
-            self.ask_all()
+            self.ask_all(PAUSE)
 
     def __enter__(self) -> Self:
         self._thread.start()
