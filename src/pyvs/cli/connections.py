@@ -15,7 +15,7 @@ from pyvs.core.control.native_specs import ConnectionView
 from pyvs.core.errors import ControlError
 from pyvs.core.flags import Forward, Proto
 from pyvs.netlink.native_client import NativeClient
-from pyvs.netlink.native_filter import WORDS
+from pyvs.netlink.native_filter import WORDS, read_filter
 from pyvs.netlink.unix import UnixTransport, socket_path
 
 FAILED: Final = 1
@@ -73,6 +73,7 @@ def connections(wanted: str, as_json: bool) -> None:
     """List the director's connections and persistence templates, as they come: there may be a million."""
     client = NativeClient(UnixTransport(socket_path()))
     try:
+        read_filter(wanted)  # before the table's first line is there
         for line in _lines(client.connections(wanted), as_json):
             click.echo(line)
     except ControlError as problem:

@@ -138,7 +138,6 @@ def _watch(
                     return FAILED
             time.sleep(GLANCE)
     for view in views:
-        click.echo(
-            f"{_name(view)} has no connections; {view.ended} of {counted(view.begun_with, 'was', 'were')} reset"
-        )
+        of = f"; {view.ended} of {counted(view.begun_with, 'was', 'were')} reset" if view.begun_with else ""
+        click.echo(f"{_name(view)} has no connections{of}")
     return 0

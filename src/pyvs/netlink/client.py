@@ -66,7 +66,9 @@ GATHERED_MAX: Final = 16_384
 AHEAD: Final = 2
 """So many datagrams of changes are under way while the next is filled. More would fill the sockets: each end waits
 for room in one before it reads the other."""
-
+NOBODY: Final = (
+    "no director runs in this network namespace, and its kernel has no IPVS: start one with `pyvs run`"
+)
 
 _CHANGE: Final = int(Flag.REQUEST | Flag.ACK)
 
@@ -314,7 +316,12 @@ class Client:
     def _family_id(self) -> int:
         if not self._family:
             asked = generic(CtrlCommand.GETFAMILY, encode(CTRL, {"family_name": FAMILY_NAME}))
-            answers = self._exchange(MessageType.CTRL, Flag.ACK, asked)
+            try:
+                answers = self._exchange(MessageType.CTRL, Flag.ACK, asked)
+            except ControlError as refusal:
+                if refusal.errno != Errno.ENOENT:
+                    raise
+                raise ControlError(Errno.ENOENT, NOBODY) from None  # a kernel, for every director knows it
             family = self._values(CTRL, answers[0]).get("family_id", 0) if answers else 0
             if not family:
                 raise ControlError(Errno.ENOENT, f"the director doesn't know the family {FAMILY_NAME}")

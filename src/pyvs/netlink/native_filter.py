@@ -15,10 +15,9 @@ from typing import Any, Final
 from pyvs.core.control.connections import EVERYTHING, Filter
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Family, Proto
+from pyvs.core.protocols import PROTOCOLS
 
-WORDS: Final = (
-    "service=ADDRESS[:PORT] or fwm:MARK or fwm6:MARK, server=, client=ADDRESS[/LENGTH], state=, proto=, older=10m"
-)
+WORDS: Final = "service=ADDRESS[:PORT] or fwm:MARK or fwm6:MARK, server=, client=ADDRESS[/LENGTH], state=, proto=, older=10m"
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _TIME: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhd]?)")
 _PLACE: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::(\d{1,5}))?|([0-9.]+)(?::(\d{1,5}))?|([0-9A-Fa-f:]+)")
@@ -26,6 +25,10 @@ _PROTOCOLS: Final = {"tcp": Proto.TCP, "udp": Proto.UDP, "sctp": Proto.SCTP, "ip
 _MARKS: Final = {"fwm": Family.INET, "fwm6": Family.INET6}
 PORT_MAX: Final = 65535
 MARK_MAX: Final = 0xFFFFFFFF
+_STATES: Final = sorted(
+    {"NONE", "ASSURED", "ERR!"}.union(*(protocol.state_names for protocol in PROTOCOLS.values()))
+)
+"""Of connections and templates, whatever their protocol."""
 
 
 def read_time(text: str) -> float:
@@ -71,11 +74,17 @@ def _protocol(text: str) -> dict[str, Any]:
     return {"protocol": int(_PROTOCOLS[text.lower()])}
 
 
+def _state(text: str) -> dict[str, Any]:
+    if text.upper() not in _STATES:
+        raise ValueError(f"there is no state {text!r}: take one of {', '.join(_STATES)}")
+    return {"state": text.upper()}
+
+
 _READ: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "service": _service,
     "server": lambda text: {"server": read_place(text)},
     "client": _client,
-    "state": lambda text: {"state": text.upper()},
+    "state": _state,
     "proto": _protocol,
     "older": lambda text: {"older": read_time(text)},
 }

@@ -113,3 +113,11 @@ def test_a_filter_that_says_nothing_is_refused(pyvs: Pyvs) -> None:
     result = pyvs("connections --filter state")
     assert result.exit_code == 1
     assert result.stderr.startswith("pyvs connections: 'state' is no part of a filter: write service=")
+    assert result.stdout == ""
+
+
+def test_a_state_that_there_is_not_is_refused(pyvs: Pyvs) -> None:
+    result = pyvs("connections --filter state=estab")
+    assert result.exit_code == 1
+    assert "there is no state 'estab': take one of ASSURED, " in result.stderr
+    assert pyvs("connections --json --filter state=c-wait").exit_code == 0  # of SCTP

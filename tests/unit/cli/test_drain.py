@@ -93,6 +93,11 @@ def test_every_kind_of_service_can_be_named(
     assert drained(engine) == []
 
 
+def test_a_server_without_connections_says_nothing_of_resets(pyvs: Pyvs) -> None:
+    result = pyvs("drain 10.1.0.11:80 -t 192.0.2.100:80 --deadline 5m")
+    assert result.stdout == "10.1.0.11:80 of TCP 192.0.2.100:80 has no connections\n"
+
+
 def test_the_list(pyvs: Pyvs, engine: Engine, clock: list[float], call: Call) -> None:
     call(40000)
     call(40001)

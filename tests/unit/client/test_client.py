@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -21,6 +22,7 @@ from pyvs.core.control.specs import DaemonSpec, Timeouts
 from pyvs.core.engine import Engine
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Forward, Proto, ServiceFlag, SyncState, TunType
+from pyvs.netlink.attributes import MessageType
 from pyvs.netlink.codec import messages
 from pyvs.netlink.server import Server
 from pyvs.netlink.transport import DirectTransport
@@ -244,6 +246,22 @@ def test_a_kernel_without_ipvs_is_told(tmp_path: Path) -> None:
         with pytest.raises(ControlError) as refusal:
             verb()
         assert refusal.value.errno == Errno.ENOENT
+
+
+def test_a_kernel_that_does_not_know_the_family_is_told_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    transport = KernelTransport()
+
+    def netlink(request: bytes) -> Iterator[bytes]:
+        header = request[:16]
+        (seq,) = struct.unpack_from("=I", header, 8)
+        return iter([struct.pack("=IHHIIi", 36, MessageType.ERROR, 0, seq, 0, -int(Errno.ENOENT)) + header])
+
+    monkeypatch.setattr(transport, "netlink", netlink)
+    with pytest.raises(ControlError, match=r"no director runs .* has no IPVS: start one") as refusal:
+        Client(transport).services()
+    assert refusal.value.errno == Errno.ENOENT
 
 
 def test_a_kernels_files_are_read_and_written(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def test_a_filter_is_read() -> None:
 @pytest.mark.parametrize(
     "text", ["x", "=", "port=5", "service=", "service=a", "server=1.2.3.4:99999", "client=1.2.3.4/33", "proto=x",
              "older=-1", "older=1y", "service=fwm:x", "service=fwm:0", "service=fwm6:4294967296", "service=fwm6",
-             "server=[::1", "server=1.2.3"]
+             "server=[::1", "server=1.2.3", "state=ESTAB"]
 )  # fmt: skip
 def test_filters_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(ControlError) as refusal:
