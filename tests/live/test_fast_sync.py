@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import random
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -125,5 +126,8 @@ def test_a_download_goes_on_at_the_backup(lab: Lab, bpffs: Path, content: bytes,
 def opened(address: str) -> http.client.HTTPConnection:
     """A connection whose window is small, so that the server has to wait for its reader."""
     connection = http.client.HTTPConnection(address, 80, timeout=30)
-    connection.connect()
+    connection.sock = socket.socket()
+    connection.sock.settimeout(30)
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
+    connection.sock.connect((address, 80))
     return connection
