@@ -148,8 +148,13 @@ class SharedTable(ConnectionTable):
     def _claim(self, conn: Connection) -> None:
         """Let programs know that the engine has it. Raises OSError."""
         raw = self.claims.key_of(conn)
-        if raw and not self.claims.make(raw) and (other := self.take_back(raw, often=False)) is not None:
-            expire_now(self.ns, other)  # programs have begun it meanwhile, and nothing would find it any more
+        if raw and not self.claims.make(raw):
+            other = self.take_back(
+                raw, often=False
+            )  # programs have begun it meanwhile: it would never be found
+            self.claims.make(raw)
+            if other is not None:
+                expire_now(self.ns, other)
 
     def _remove(self, conn: Connection) -> bool:
         """One of the engine's."""
@@ -164,8 +169,7 @@ class SharedTable(ConnectionTable):
     def claiming(self, names: Container[Name]) -> Iterator[None]:
         """Claim what the engine has of services that are about to be offered, a stretch a step. Raises OSError."""
         for count, conn in enumerate(super().__iter__(), 1):
-            address = int(conn.protocol), conn.vaddr
-            if (*address, conn.vport) in names or (*address, 0) in names:
+            if any((int(conn.protocol), conn.vaddr, port) in names for port in (conn.vport, 0)):
                 self._claim(conn)
             if not count % STRETCH:
                 yield
@@ -179,8 +183,7 @@ class SharedTable(ConnectionTable):
 
     def views(self) -> Iterator[View]:
         """The connections of the maps whose time is not over."""
-        fast, mirror = self.fast, self.mirror
-        now = self.ns.now
+        fast, mirror, now = self.fast, self.mirror, self.ns.now
         for offloaded in fast.connections():
             place = mirror.by_number.get(offloaded.dest)
             if place is None:
@@ -295,8 +298,7 @@ class SharedTable(ConnectionTable):
 
         often: it stays longer if it comes back time and again.
         """
-        table = self.fast.table_of(raw)
-        value = table.get(raw)
+        value = self.fast.table_of(raw).get(raw)
         if value is None:
             return None
         offloaded = from_entry(raw, value, {})

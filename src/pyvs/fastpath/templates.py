@@ -137,7 +137,6 @@ class Templates:
             place is not None
             and plain(place.service)
             and template.pe is None
-            and not template.fwmark
             and not template.cport
             and template.vport != NOWHERE
         )

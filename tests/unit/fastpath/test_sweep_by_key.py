@@ -7,7 +7,7 @@ from pyvs.fastpath.fast import FastPath
 from pyvs.fastpath.server import Server
 from pyvs.fastpath.sweep import Ended
 from pyvs.fastpath.sweep_by_key import BATCH, KeySweeper
-from pyvs.fastpath.tables import Flag
+from pyvs.fastpath.tables import CLAIMED, Flag, Status
 
 pytestmark = pytest.mark.root
 
@@ -95,3 +95,20 @@ def test_stretches_are_bounded(fast: FastPath, sweeper: KeySweeper) -> None:
     assert sum(map(len, stretches)) == 400
     assert all(len(stretch) <= BATCH for stretch in stretches)
     assert fast.destination(9)["flags"] & Flag.AVAILABLE
+
+
+@pytest.mark.parametrize("six", [False, True])
+def test_claims_of_another_engine_go_and_are_nobodys_end(
+    fast: FastPath, sweeper: KeySweeper, six: bool
+) -> None:
+    table = fast.conns6 if six else fast.conns4
+    fast.configure(claimant=5)
+    for number, told in ((1, 5), (2, 6)):
+        value = table.values.pack(status=Status.CLAIMED, dest=CLAIMED, told=told)
+        table.put(client_key(connection(number, six=six)), value)
+    fast.configure(now=NOW + 1000)
+    before = fast.destination(9)
+    assert swept(sweeper) == []
+    assert [raw for raw, _ in table.items()] == [client_key(connection(1, six=six))]
+    assert fast.destination(9) == before
+    fast.configure(claimant=0)
