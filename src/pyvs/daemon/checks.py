@@ -102,7 +102,7 @@ def _way_back(ns: Namespace, environment: LiveEnvironment) -> Iterator[str]:
     """Whether anything outside the host's own networks is reachable; asked by an address of documentation."""
     outside = {Family.INET: ip_address("198.51.100.1"), Family.INET6: ip_address("2001:db8:ffff::1")}
     for family, address in outside.items():
-        if not any(True for _ in _destinations(ns, family)):
+        if not any(server.forward == Forward.MASQ for server in _destinations(ns, family)):
             continue
         if environment.route(address.packed) is None:
             version = "IPv4" if family == Family.INET else "IPv6"

@@ -17,7 +17,10 @@ from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Family, Proto
 from pyvs.core.protocols import PROTOCOLS
 
-WORDS: Final = "service=ADDRESS[:PORT] or fwm:MARK or fwm6:MARK, server=, client=ADDRESS[/LENGTH], state=, proto=, older=10m"
+WORDS: Final = (
+    "service=ADDRESS[:PORT] or fwm:MARK or fwm6:MARK, server=, client=ADDRESS[/LENGTH], "
+    "state=, proto=, older=10m"
+)
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _TIME: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhd]?)")
 _PLACE: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::(\d{1,5}))?|([0-9.]+)(?::(\d{1,5}))?|([0-9A-Fa-f:]+)")

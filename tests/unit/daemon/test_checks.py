@@ -120,6 +120,7 @@ def test_no_way_back(host: Host, proc: Path) -> None:
     host.missing.add(ip_address("198.51.100.1").packed)
     (hint,) = found(engine(host), host, proc)
     assert "no default route for IPv4" in hint
+    assert found(engine(host, Forward.DROUTE), host, proc) == []  # those answer by ways of their own
 
 
 def test_strict_reverse_path_filters(host: Host, proc: Path) -> None:
