@@ -26,7 +26,7 @@ from pyvs.netlink.server import Server
 from pyvs.netlink.unix import address_of
 
 CLIENTS_MAX: Final = 512
-"""When one more comes, the one that has been silent for longest is hung up on."""
+"""When one more comes, the one that has been silent for longest is hung up on, those who may not administer first."""
 _CREDENTIALS: Final = Struct("=iII")
 _TURN: Final = 0.001
 """Seconds for which one client's answer is made and sent before others, packets among them, have their turn."""
@@ -174,13 +174,25 @@ class ControlSocket:
         except OSError:
             return
         door.setblocking(False)
-        if len(self._clients) >= CLIENTS_MAX:
-            self._drop(next(iter(self._clients)))
         credentials = door.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         _, uid, _ = _CREDENTIALS.unpack(credentials)
+        admin = may_administer(uid)
+        if len(self._clients) >= CLIENTS_MAX and not self._make_room(admin=admin):
+            door.close()
+            return
         self._next_portid = self._next_portid % 0x7FFFFFFF + 1
-        self._clients[door.fileno()] = _Client(door, self._next_portid, admin=may_administer(uid))
+        self._clients[door.fileno()] = _Client(door, self._next_portid, admin=admin)
         self._epoll.register(door, select.EPOLLIN)
+
+    def _make_room(self, *, admin: bool) -> bool:
+        """Hang up on who was silent for longest; on who may administer only for another who may."""
+        victim = next((each for each, client in self._clients.items() if not client.admin), None)
+        if victim is None and admin:
+            victim = next(iter(self._clients))
+        if victim is None:
+            return False
+        self._drop(victim)
+        return True
 
     def _attend(self, descriptor: int, client: _Client) -> None:
         """Take the request, unless an answer is still on its way, and send what can be sent."""

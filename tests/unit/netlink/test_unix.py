@@ -308,6 +308,30 @@ def test_of_too_many_clients_the_one_silent_for_longest_goes(transport: UnixTran
         client.close()
 
 
+def test_a_crowd_of_others_does_not_drive_out_who_may_administer(
+    transport: UnixTransport, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_socket, "CLIENTS_MAX", 2)
+    assert transport.sysctl_read("conntrack")
+    admin = connect(path)
+    admin.send(frame(Kind.SYSCTL_READ, b"conntrack"))
+    assert [admin.recv(LONGEST)[0] for _ in range(2)] == [Kind.TEXT, Kind.END]
+    monkeypatch.setattr(control_socket, "may_administer", lambda uid: False)
+    with connect(path) as other:  # there is no room
+        assert other.recv(LONGEST) == b""
+    transport.close()
+    with connect(path) as first:
+        first.send(frame(Kind.SYSCTL_READ, b"conntrack"))
+        assert [first.recv(LONGEST)[0] for _ in range(2)] == [Kind.TEXT, Kind.END]
+        with connect(path) as second:
+            second.send(frame(Kind.SYSCTL_READ, b"conntrack"))
+            assert [second.recv(LONGEST)[0] for _ in range(2)] == [Kind.TEXT, Kind.END]
+            assert first.recv(LONGEST) == b""
+            admin.send(frame(Kind.SYSCTL_READ, b"conntrack"))
+            assert admin.recv(LONGEST)[0] == Kind.TEXT
+    admin.close()
+
+
 def test_a_fault_of_ours_is_told_and_costs_one_client(
     engine: Engine, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
