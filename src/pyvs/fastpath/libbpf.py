@@ -15,6 +15,8 @@ from pyvs.fastpath.errors import FastPathUnavailable
 
 NAMES: Final = ("libbpf.so.1", "libbpf.so.0")
 _STRICT_ALL: Final = 0xFFFFFFFF
+_LONGEST: Final = 1 << 20
+"""Bytes of a warning: one may hold all that the verifier says of a program."""
 
 _Print = ctypes.CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 
@@ -118,8 +120,8 @@ class Library:
         vsnprintf.argtypes = [c_void_p, c_size_t, c_char_p, c_void_p]
 
         def take(level: int, form: bytes, values: int) -> int:
-            text = ctypes.create_string_buffer(4096)
             if level <= 1:
+                text = ctypes.create_string_buffer(_LONGEST)
                 vsnprintf(text, len(text), form, values)
                 self._said.append(text.value.decode(errors="replace").rstrip())
                 del self._said[:-400]

@@ -176,10 +176,18 @@ class PerCpuArray(ArrayMap):
 
 
 _LITTLE: Final = sys.byteorder == "little"
+_VERIFIED: Final = "END PROG LOAD LOG"
+"""What libbpf writes behind the verifier's words."""
 
 
 def said() -> str:
-    """What libbpf had to say last, the most telling line first."""
+    """The most telling line of what libbpf had to say last: the verifier's verdict, if there is one."""
     lines = [line for line in libbpf().said() if line]
+    for log in lines:
+        verdict = [
+            line for line in log.splitlines() if line and not line.startswith(("processed ", "--", "libbpf:"))
+        ]
+        if _VERIFIED in log and verdict:
+            return f"the verifier says: {verdict[-1]}"
     telling = [line for line in lines if "failed" in line or "Error" in line or "rejected" in line]
     return (telling or lines or ["it gave no reason"])[0]

@@ -9,6 +9,7 @@ of `layout.LAYOUTS`, so a daemon never takes another one's maps for its own.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import socket
@@ -27,8 +28,8 @@ _BPF_MAGIC: Final = 0xCAFE4A11
 _SO_NETNS_COOKIE: Final = 71
 LINKS: Final = "links"
 LONE: Final = (
-    "the fast path will not outlive this director: the bpf file system is of a mount namespace of its own, as "
-    "`ip netns exec NAME` makes it; `nsenter --net=/run/netns/NAME` does not"
+    "the fast path goes with this mount namespace, which has a bpf file system of its own: `ip netns exec NAME` makes "
+    "such a one, `nsenter --net=/run/netns/NAME` does not"
 )
 
 
@@ -69,7 +70,8 @@ def prepare() -> Path:
             )
         (folder / LINKS).mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise FastPathUnavailable(f"nothing can be pinned below {place}: {error.strerror}") from None
+        need = "; the fast path needs root" if isinstance(error, PermissionError) else ""
+        raise FastPathUnavailable(f"nothing can be pinned below {place}: {error.strerror}{need}") from None
     return folder
 
 
@@ -97,12 +99,16 @@ def is_bpf(place: Path) -> bool:
 
 
 def is_lone() -> bool:
-    """Whether the bpf file system is of a mount namespace that our parent does not share: it goes with us."""
+    """Whether an ancestor sees another bpf file system there, so that this one goes with our mount namespace."""
     place = file_system().absolute()
-    try:
-        return Path(place).stat().st_dev != Path(f"/proc/{os.getppid()}/root{place}").stat().st_dev
-    except OSError:  # the parent's can't be seen
-        return False
+    ancestor = os.getppid()
+    with contextlib.suppress(OSError):  # what can't be seen
+        device = place.stat().st_dev
+        while ancestor > 0:
+            if Path(f"/proc/{ancestor}/root{place}").stat().st_dev != device:
+                return True
+            ancestor = int(Path(f"/proc/{ancestor}/stat").read_text().rpartition(")")[2].split()[1])
+    return False
 
 
 def _mount(place: Path) -> None:

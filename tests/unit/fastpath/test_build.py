@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 
 from pyvs.fastpath import build
 from pyvs.fastpath.errors import FastPathUnavailable
+from pyvs.fastpath.objects import LoadedObject
 
 
 def test_without_clang_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -21,6 +23,28 @@ def test_what_the_compiler_says_is_told(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr(build, "SOURCES", sources)
     with pytest.raises(FastPathUnavailable, match=r"can't compile odd\.bpf\.c: .*nothing"):
         build.compile_into(tmp_path / "objects", ("odd",))
+
+
+@pytest.mark.root
+@pytest.mark.skipif(
+    shutil.which("clang") is None or os.geteuid() != 0, reason="clang is not here, or no privilege"
+)
+def test_what_the_verifier_says_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "odd.bpf.c").write_text(
+        """#include <linux/bpf.h>
+        #include <bpf/bpf_helpers.h>
+        SEC("tc") int odd(struct __sk_buff *skb) { return *(char *)(long)skb->data_end; }
+        char _license[] SEC("license") = "GPL";
+        """
+    )
+    monkeypatch.setattr(build, "SOURCES", sources)
+    build.compile_into(tmp_path / "objects", ("odd",))
+    with pytest.raises(
+        FastPathUnavailable, match=r"does not take odd\.o: .*; the verifier says: R\d .*pkt_end"
+    ):
+        LoadedObject(tmp_path / "objects" / "odd.o")
 
 
 def test_a_change_of_a_source_makes_it_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

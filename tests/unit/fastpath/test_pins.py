@@ -99,7 +99,9 @@ def test_where_nothing_may_be_mounted_a_sentence_says_so(
     monkeypatch.setattr(pins, "is_bpf", lambda place: False)
     monkeypatch.setattr(pins, "_libc", SimpleNamespace(mount=mounting(-1, [])))
     monkeypatch.setattr(ctypes, "get_errno", lambda: errno.EPERM)
-    with pytest.raises(FastPathUnavailable, match=f"nothing can be pinned below {tmp_path}: no bpf file"):
+    with pytest.raises(
+        FastPathUnavailable, match=f"nothing can be pinned below {tmp_path}: no bpf file.* needs root"
+    ):
         pins.prepare()
     assert list(tmp_path.iterdir()) == []
 
@@ -149,7 +151,7 @@ def test_links_go_before_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_file_system_that_the_parent_does_not_see_is_a_lone_one(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("mount namespaces are root's")
-    ask = f"exec {sys.executable} -c 'from pyvs.fastpath import pins; print(pins.is_lone())'"
+    ask = f"timeout 10 {sys.executable} -c 'from pyvs.fastpath import pins; print(pins.is_lone())'"
     for mount, lone in (("true", "False"), (f"mount -t bpf bpf {tmp_path}", "True")):
         done = subprocess.run(
             ["unshare", "--mount", "sh", "-c", f"{mount} && {ask}"],
@@ -160,5 +162,5 @@ def test_a_file_system_that_the_parent_does_not_see_is_a_lone_one(tmp_path: Path
 
 
 def test_where_the_parents_cannot_be_seen_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getppid", lambda: "nobody")
+    monkeypatch.setattr(os, "getppid", lambda: 1 << 30)
     assert not pins.is_lone()
