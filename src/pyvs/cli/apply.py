@@ -84,7 +84,9 @@ def bring(client: NativeClient, text: str, file: str, *, dry: bool, quiet: bool)
         except ControlError as refusal:
             if refusal.errno != Errno.EBUSY or not left:
                 raise
-            click.echo("pyvs apply: the rules were changed meanwhile: the difference is worked out anew", err=True)
+            click.echo(
+                "pyvs apply: the rules were changed meanwhile: the difference is worked out anew", err=True
+            )
         else:
             return changes
     raise AssertionError
