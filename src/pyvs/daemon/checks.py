@@ -23,7 +23,7 @@ STRICT: Final = 1
 _JUDGED: Final = ("DROP", "REJECT", "LOG", "RETURN")
 _FORWARD: Final = "filter -A FORWARD "
 Network = IPv4Network | IPv6Network
-LOOKED_AT: Final = 64
+LOOKED_AT: Final = 24
 """Addresses that are looked at, so that thousands of them delay no packet; the first tell enough."""
 SERVICES: Final = 500
 """Likewise services."""
