@@ -123,7 +123,7 @@ def test_apply_is_worked_out_anew_when_someone_else_changes_the_rules(
     monkeypatch.setattr(module, "read_tables", reading)
     result = run("apply -q -", RULES)
     assert result.exit_code == 0
-    assert "changed by someone else meanwhile" in result.stderr
+    assert "the rules were changed meanwhile" in result.stderr
     assert len(times) == 2
     assert len(director.engine.ns.services) == 1
 
