@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from select import select
 
+from figures import figure
+
 from pyvs.cli.rules import parse_rules, trial
 from pyvs.core.control.verbs import Control
 from pyvs.netlink.control_socket import ControlSocket
@@ -107,18 +109,8 @@ def measure() -> dict[str, dict[str, object]]:
             times.append(seconds)
         pause = door.longest
     return {
-        "control.apply_s": {
-            "value": round(statistics.median(times), 3),
-            "unit": "s",
-            "runs": ROUNDS,
-            "against": "1.5 at most",
-        },
-        "control.apply_turn_ms": {
-            "value": round(pause * 1e3, 3),
-            "unit": "ms",
-            "runs": ROUNDS,
-            "against": "5 at most",
-        },
+        "control.apply_s": figure(statistics.median(times), "s", ROUNDS, "1.5 at most"),
+        "control.apply_turn_ms": figure(pause * 1e3, "ms", ROUNDS, "5 at most"),
     }
 
 

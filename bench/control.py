@@ -16,6 +16,8 @@ import time
 from ipaddress import ip_address
 from pathlib import Path
 
+from figures import figure
+
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, Timeouts
 from pyvs.core.flags import Family, Forward, Proto
 from pyvs.lab import wait
@@ -102,11 +104,6 @@ def rules(weight: int = 1) -> str:
             f"-a -t {virtual}:80 -r 10.{n}.{high}.{low}:80 -m -w {weight}\n" for n in range(1, SERVERS + 1)
         ]
     return "".join(lines)
-
-
-def figure(value: float, unit: str, runs: int, against: str = "") -> dict[str, object]:
-    """One row of results.json."""
-    return {"value": round(value, 3), "unit": unit, "runs": runs, "against": against}
 
 
 class Bench:

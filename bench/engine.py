@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
+from figures import figure
+
 from pyvs.core.command import Transmit
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
@@ -142,11 +144,6 @@ def resident() -> int:
     """Bytes of resident memory."""
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
-
-
-def figure(value: float, unit: str, runs: int, against: str = "") -> dict[str, object]:
-    """One row of results.json."""
-    return {"value": round(value, 3), "unit": unit, "runs": runs, "against": against}
 
 
 def _usual() -> Iterator[tuple[str, dict[str, object]]]:

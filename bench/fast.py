@@ -20,6 +20,8 @@ from pathlib import Path
 from struct import Struct
 from typing import Any
 
+from figures import figure
+
 from pyvs.core.flags import Proto
 from pyvs.datapath.system import CLONE_NEWNET, unshare
 from pyvs.fastpath import build
@@ -113,10 +115,6 @@ class Bench:
     def close(self) -> None:
         self.repeat.close()
         self.fast.close()
-
-
-def figure(value: float, unit: str, runs: int, against: str = "") -> dict[str, object]:
-    return {"value": round(value, 3), "unit": unit, "runs": runs, "against": against}
 
 
 def _established() -> Iterator[tuple[str, dict[str, object]]]:

@@ -22,6 +22,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from figures import figure
+
 from pyvs.lab.director import program
 from pyvs.lab.wait import until
 
@@ -264,8 +266,7 @@ def measure(rounds: int = ROUNDS) -> dict[str, dict[str, object]]:
                 ),
             ):
                 ratio = statistics.median(a / b for a, b in zip(of[who], of[other], strict=True))
-                row = {"value": round(ratio, 3), "unit": "", "runs": rounds, "against": against}
-                rows[f"fast.lab_{name}{infix}{suffix}_ratio"] = row
+                rows[f"fast.lab_{name}{infix}{suffix}_ratio"] = figure(ratio, "", rounds, against)
     return rows
 
 

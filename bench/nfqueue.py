@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from figures import figure
+
 from pyvs.lab import wait
 from pyvs.lab.director import Director
 from pyvs.lab.errors import LabError
@@ -59,11 +61,6 @@ RULES: Final = f"""\
 -A -t {VIRTUAL}:80 -s rr
 -a -t {VIRTUAL}:80 -r {SERVER}:80 -m
 """
-
-
-def figure(value: float, unit: str, runs: int, against: str) -> dict[str, object]:
-    """A row of the results."""
-    return {"value": round(value, 3), "unit": unit, "runs": runs, "against": against}
 
 
 class Bench:
