@@ -71,12 +71,11 @@ def read(path: Path) -> Found:
         found.damage.append(f"{path}: this is no journal of this version at byte 0")
         return found
     at, number = len(HEADER), 1
+    written = len(data.rstrip(b"\0"))
     while at < len(data):
         number += 1
         end = data.find(b"\n", at)
-        if end < 0 or not any(
-            data[at:]
-        ):  # a crash in the middle of a write, or before blocks reached the disk
+        if end < 0 or at >= written:  # a crash in the middle of a write, or before blocks reached the disk
             found.torn = len(data) - at
             break
         _take(found, path, number, at, read_line(data[at:end]))
