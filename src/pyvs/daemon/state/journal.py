@@ -112,8 +112,7 @@ class Journal:
 
     def _begin_anew(self) -> None:
         """Write what is kept into a new file, at once."""
-        self._tail = []
-        self._end(self._pool.submit(self._write_anew, list(self.kept.services.values()), self._rest()))
+        self._end(self._write_all())
         if not self._size:
             self._broken = self._broken or OSError(errno.EIO, "it is not written yet")
             self._due = self._clock()
@@ -225,8 +224,7 @@ class Journal:
         now = self._clock()
         long = self._size > self._anew_at and now >= self._not_before
         if not self._in_step and (self._broken is not None or long):
-            self._tail = []
-            self._job = self._pool.submit(self._write_anew, list(self.kept.services.values()), self._rest())
+            self._job = self._write_all()
         elif self._unsynced:
             self._unsynced = False
             self._job = self._pool.submit(self._sync, self._fd, self._moved)
@@ -234,8 +232,11 @@ class Journal:
         if self._job is not None or self._unsynced or self._broken is not None:
             self._due = now + SECOND
 
-    def _rest(self) -> list[Row]:
-        return [*self.kept.settings.values(), *self.kept.masquerade]
+    def _write_all(self) -> Future[Any]:
+        """Have the thread write what is kept into a new file."""
+        self._tail = []
+        rest = [*self.kept.settings.values(), *self.kept.masquerade]
+        return self._pool.submit(self._write_anew, list(self.kept.services.values()), rest)
 
     def _end(self, job: Future[Any]) -> None:
         """Take the result of what the thread did."""
@@ -318,8 +319,7 @@ class Journal:
             self._end(self._job)
             self._job = None
         if self._broken is not None:
-            self._tail = []
-            self._end(self._pool.submit(self._write_anew, list(self.kept.services.values()), self._rest()))
+            self._end(self._write_all())
         self._pool.shutdown()
         if self._broken is not None:
             self._tell(f"{self.path}: changes are lost: {self._broken.strerror}")
