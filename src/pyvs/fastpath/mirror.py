@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pyvs.core.flags import Forward, Proto
 from pyvs.core.services import thresholds
 from pyvs.core.sync.policy import LEAST_REFRESH
-from pyvs.core.transmit.route import hold_route
+from pyvs.core.transmit.route import Mode, held_route
 from pyvs.fastpath import refusal
 from pyvs.fastpath.change import Changes, Kept
 from pyvs.fastpath.identity import Identity, identity
@@ -322,7 +322,7 @@ class Mirror:
         now = self.fast.totals(place.number)
         if now != place.pulled:
             if now["inpkts"] != place.pulled["inpkts"]:
-                hold_route(self.ns, place.dest, known_nh=place.dest.forward == Forward.DROUTE)
+                held_route(self.ns, place.dest, Mode.KNOWN_NH if place.dest.forward == Forward.DROUTE else 0)
             self._credit(place, {name: now[name] - place.pulled[name] for name in COUNTERS})
             place.pulled = now
 

@@ -62,12 +62,7 @@ def out_route(
     one inside of an ICMP error (then no errors about size). leave_ttl: the caller will decrement it where
     `packet.data` comes back as it was and the route is not local, since it rewrites the header anyway.
     """
-    if dest is not None:
-        if dest.route_generation != ns.environment.generation or dest.route is None:
-            hold_route(ns, dest, known_nh=bool(mode & Mode.KNOWN_NH))
-        route = dest.route
-    else:
-        route = ns.environment.route(daddr)
+    route = ns.environment.route(daddr) if dest is None else held_route(ns, dest, mode)
     if route is None:
         icmp.host_unreachable(ns, packet, ns.header)
         return drop(Reason.NO_ROUTE)
@@ -106,13 +101,14 @@ def out_route(
     return route
 
 
-def hold_route(ns: Namespace, dest: Destination, *, known_nh: bool) -> None:
-    """Look up the route that a destination holds, as its first packet does. Kernel: `__ip_vs_dst_set`."""
+def held_route(ns: Namespace, dest: Destination, mode: int) -> Route | None:
+    """The route that a destination holds: looked up by the first packet that asks. Kernel: `__ip_vs_dst_set`."""
     if dest.route_generation != ns.environment.generation or dest.route is None:
         route = ns.environment.route(dest.addr)
         if not (ns.differences.direct_routing_ignores_path_mtu and route and _stays(dest, route)):
-            dest.route, dest.route_known_nh = route, known_nh
+            dest.route, dest.route_known_nh = route, bool(mode & Mode.KNOWN_NH)
         dest.route_generation = ns.environment.generation
+    return dest.route
 
 
 def _stays(dest: Destination, now: Route) -> bool:
