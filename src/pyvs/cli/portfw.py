@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from ipaddress import IPv4Address
 from typing import Any, Final
 
@@ -48,35 +49,17 @@ def _one_command(context: click.Context, parameter: click.Parameter, given: bool
             raise click.UsageError(f"{other.opts[0]} and {parameter.opts[0]} can't be given together")
 
 
+def _command(switch: str, name: str, help_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option of one of them."""
+    return click.option(switch, name, is_flag=True, callback=_one_command, expose_value=False, help=help_text)
+
+
 @click.command()
-@click.option(
-    "-a",
-    "add",
-    is_flag=True,
-    callback=_one_command,
-    expose_value=False,
-    help="Add a rule; one that is there gets the preference.",
-)
-@click.option(
-    "-e",
-    "edit",
-    is_flag=True,
-    callback=_one_command,
-    expose_value=False,
-    help="Give the rules that match another preference.",
-)
-@click.option(
-    "-d",
-    "delete",
-    is_flag=True,
-    callback=_one_command,
-    expose_value=False,
-    help="Delete the rules that match.",
-)
-@click.option(
-    "-f", "flush", is_flag=True, callback=_one_command, expose_value=False, help="Delete all rules."
-)
-@click.option("-l", "list", is_flag=True, callback=_one_command, expose_value=False, help="List the rules.")
+@_command("-a", "add", "Add a rule; one that is there gets the preference.")
+@_command("-e", "edit", "Give the rules that match another preference.")
+@_command("-d", "delete", "Delete the rules that match.")
+@_command("-f", "flush", "Delete all rules.")
+@_command("-l", "list", "List the rules.")
 @click.option("-P", "protocol", type=click.Choice(["tcp", "udp"]), help="The protocol.")
 @click.option(
     "-L", "local", type=(Address(), Port()), metavar="LADDR LPORT", help="The director's address and port."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,18 @@ from pyvs.netlink.unix import socket_path
 DEFAULT_RULES: Final = "/etc/ipvsadm.rules"
 """Where the distribution's service of ipvsadm keeps its rules."""
 FAILED: Final = 2
+
+
+def _switch(name: str, help_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """An option that is on or off, and off unless given."""
+    return click.option(
+        name,
+        type=click.Choice(["on", "off"]),
+        default="off",
+        show_default=True,
+        callback=lambda context, parameter, value: value == "on",
+        help=help_text,
+    )
 
 
 @click.command()
@@ -46,19 +59,13 @@ FAILED: Final = 2
     show_default=True,
     help="The eBPF fast path: by tc where the kernel allows it (auto), by tc, by XDP, or none.",
 )
-@click.option(
+@_switch(
     "--fast-new",
-    type=click.Choice(["on", "off"]),
-    default="off",
-    show_default=True,
-    help="on: the fast path schedules new connections too, and rules of the host's filter don't see them.",
+    "on: the fast path schedules new connections too, and rules of the host's filter don't see them.",
 )
-@click.option(
+@_switch(
     "--fast-across",
-    type=click.Choice(["on", "off"]),
-    default="off",
-    show_default=True,
-    help="on: packets to containers on this host go straight to their end of the veth pair; what stands at this "
+    "on: packets to containers on this host go straight to their end of the veth pair; what stands at this "
     "host's end (tc, a queueing discipline, tcpdump) doesn't see them.",
 )
 @click.option(
@@ -108,8 +115,8 @@ def run(
     state_dir: str | None,
     no_state: bool,
     fast: Choice,
-    fast_new: str,
-    fast_across: str,
+    fast_new: bool,
+    fast_across: bool,
     keep_fast: bool,
     bypass: bool,
     fail_open: bool,
@@ -135,8 +142,8 @@ def run(
             ftp_ports=() if ftp_ports == "none" else ports_of(ftp_ports),
             conn_tab_bits=conn_tab_bits,
             fast=fast,
-            fast_new=fast_new == "on",
-            fast_across=fast_across == "on",
+            fast_new=fast_new,
+            fast_across=fast_across,
             keep_fast=keep_fast,
             debug=debug,
             state_dir=folder,
