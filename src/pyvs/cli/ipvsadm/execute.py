@@ -13,6 +13,7 @@ from pyvs.cli.ipvsadm.listing import HEADERS, Format, columns_of, service_lines
 from pyvs.cli.ipvsadm.names import Names
 from pyvs.cli.ipvsadm.order import sort_dests, sort_services
 from pyvs.cli.ipvsadm.save import save_dest, save_service
+from pyvs.cli.ipvsadm.version import dotted
 from pyvs.core.control.specs import DaemonSpec, DestKey, DestSpec, DestView, ServiceKey, ServiceSpec
 from pyvs.core.errors import ControlError
 from pyvs.core.flags import Family, SyncState
@@ -144,9 +145,8 @@ class Executor:
     def list_all(self, form: Format, *, sort: bool = True) -> None:
         """The whole table. Raises ControlError."""
         version, size = self._client.get_info()
-        text = f"{version >> 16 & 0xFF}.{version >> 8 & 0xFF}.{version & 0xFF}"
         views = self._client.get_services()
-        self._print(f"IP Virtual Server version {text} (size={size})")
+        self._print(f"IP Virtual Server version {dotted(version)} (size={size})")
         self._print(*HEADERS[form.columns])
         if sort:
             views = sort_services(views)

@@ -14,10 +14,11 @@ def warning(client: Client) -> str:
         return ""
     return (
         "Warning: IPVS version mismatch: \n"
-        f"  Kernel compiled with IPVS version {_dotted(version)}\n"
-        f"  ipvsadm v1.31  requires minimum IPVS version {_dotted(OLDEST)}\n\n"
+        f"  Kernel compiled with IPVS version {dotted(version)}\n"
+        f"  ipvsadm v1.31  requires minimum IPVS version {dotted(OLDEST)}\n\n"
     )
 
 
-def _dotted(version: int) -> str:
+def dotted(version: int) -> str:
+    """A version as people write it: 1.2.1."""
     return f"{version >> 16 & 0xFF}.{version >> 8 & 0xFF}.{version & 0xFF}"
