@@ -12,7 +12,7 @@ from pyvs.core.command import Command, Multicast, Output, Transmit
 from pyvs.core.command import Log as LogLine
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Hook, Proto
-from pyvs.core.packet.checksum import checksum
+from pyvs.core.packet.checksum import CHECKSUM_AT, checksum
 from pyvs.core.packet.header import MF, OFFSET, Malformed, parse
 from pyvs.core.packet.packet import Packet
 from pyvs.core.reasons import Reason
@@ -28,7 +28,6 @@ from pyvs.datapath.sender import Sender
 BATCHES: Final = 8
 """Batches of one queue that are served before the others get their turn."""
 HOOKS: Final = tuple(Hook)
-CHECKSUM_AT: Final = {int(Proto.TCP): 16, int(Proto.UDP): 6}
 
 REPLIES: Final = frozenset({Reason.REPLY, Reason.ICMP_REPLY})
 _ACCEPT: Final = Action.ACCEPT

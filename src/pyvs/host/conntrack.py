@@ -6,17 +6,14 @@ packet leaves, with the addresses that it then has (the virtual server's changes
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
 
 from pyvs.core.flags import Proto
-from pyvs.core.packet.checksum import apply, checksum, delta
+from pyvs.core.packet.checksum import CHECKSUM_AT, apply, checksum, delta
 from pyvs.core.packet.header import Header, Malformed, parse
 from pyvs.core.packet.packet import Packet
 
 Flow = tuple[int, bytes, int, bytes, int]
 """Protocol, source, its port, destination, its port."""
-
-CHECKSUM_AT: Final = {Proto.TCP: 16, Proto.UDP: 6}
 
 
 @dataclass(slots=True)
@@ -124,7 +121,7 @@ def rewrite(
         if address is not None:
             out[address_at : address_at + width] = address
             out[port_at : port_at + 2] = port.to_bytes(2, "big")
-    check = at + CHECKSUM_AT[Proto(header.protocol)]
+    check = at + CHECKSUM_AT[header.protocol]
     if len(data) >= check + 2:
         old = int.from_bytes(data[check : check + 2], "big")
         if old or header.protocol == Proto.TCP:

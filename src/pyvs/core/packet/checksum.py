@@ -7,7 +7,11 @@ kernel's `csum_fold`: a folded sum is 0 only if everything summed up was 0.
 
 from typing import Final
 
+from pyvs.core.flags import Proto
+
 MASK: Final = 0xFFFF
+CHECKSUM_AT: Final = {int(Proto.TCP): 16, int(Proto.UDP): 6}
+"""Where in its header a transport keeps its checksum."""
 
 
 def fold(total: int) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 from pyvs.core.connections.connection import Connection
 from pyvs.core.flags import Family, Proto, TunFlag, TunType
 from pyvs.core.namespace import Namespace
-from pyvs.core.packet.checksum import checksum, pseudo_sum
+from pyvs.core.packet.checksum import CHECKSUM_AT, checksum, pseudo_sum
 from pyvs.core.packet.header import DF, IPV4, IPV6, Header, parse
 from pyvs.core.packet.packet import Packet
 from pyvs.core.services.destination import Destination
@@ -38,7 +38,6 @@ _UDP: Final = Struct("!HHHH")
 _GUE: Final = Struct("!BBH")
 _REMCSUM: Final = Struct("!IHH")
 _GRE: Final = Struct("!HH")
-_CHECKSUM_FIELDS: Final = {int(Proto.TCP): 16, int(Proto.UDP): 6}
 
 Encapsulation = tuple[int, bytes]
 """The outer header's protocol, and what stands between it and the inner packet, with that packet."""
@@ -124,7 +123,7 @@ def _gue(
 def _checksum_place(data: bytes) -> tuple[int, int] | None:
     """Where the summing begins and where the sum goes; None for what is neither TCP nor UDP."""
     header = parse(data)
-    field = _CHECKSUM_FIELDS.get(header.protocol)
+    field = CHECKSUM_AT.get(header.protocol)
     return None if field is None else (header.offset, header.offset + field)
 
 
