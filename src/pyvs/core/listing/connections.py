@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from pyvs.core.connections.connection import Connection
@@ -21,25 +21,23 @@ ASSURED: Final = 1
 
 def show(ns: Namespace) -> Iterator[str]:
     """The text of /proc/net/ip_vs_conn, in parts: what ends meanwhile is left out."""
-    yield HEADER
-    for stretch in ns.connections.stretches():
-        yield "".join(
-            f"{_ends(ns, conn)} {_seconds_left(ns, conn):>7}{_pe(conn)}\n"
-            for conn in stretch
-            if conn.flags & ConnFlag.HASHED
-        )
+    return _parts(ns, HEADER, lambda conn: f"{_seconds_left(ns, conn):>7}{_pe(conn)}")
 
 
 def show_sync(ns: Namespace) -> Iterator[str]:
     """The text of /proc/net/ip_vs_conn_sync: who told of each connection, instead of engine and name."""
-    yield SYNC_HEADER
+    return _parts(
+        ns,
+        SYNC_HEADER,
+        lambda conn: f"{'SYNC' if conn.flags & ConnFlag.SYNC else 'LOCAL':<6} {_seconds_left(ns, conn):>7}",
+    )
+
+
+def _parts(ns: Namespace, header: str, rest: Callable[[Connection], str]) -> Iterator[str]:
+    """The header, then lines: the ends of a connection and the rest that this file tells of it."""
+    yield header
     for stretch in ns.connections.stretches():
-        yield "".join(
-            f"{_ends(ns, conn)} {'SYNC' if conn.flags & ConnFlag.SYNC else 'LOCAL':<6} "
-            f"{_seconds_left(ns, conn):>7}\n"
-            for conn in stretch
-            if conn.flags & ConnFlag.HASHED
-        )
+        yield "".join(f"{_ends(ns, conn)} {rest(conn)}\n" for conn in stretch if conn.flags & ConnFlag.HASHED)
 
 
 def _ends(ns: Namespace, conn: Connection) -> str:
