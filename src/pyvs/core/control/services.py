@@ -13,7 +13,7 @@ from pyvs.core.namespace import Namespace
 from pyvs.core.persistence import ENGINES
 from pyvs.core.persistence.engine import PersistenceEngine
 from pyvs.core.schedulers.scheduler import Scheduler
-from pyvs.core.services.service import Service, ServiceName
+from pyvs.core.services.service import Service, ServiceName, service_name
 from pyvs.core.stats import estimator
 from pyvs.core.wording import counted
 
@@ -48,7 +48,7 @@ def look_up(ns: Namespace, key: ServiceKey) -> Service | None:
 
 def name_of(key: ServiceKey) -> ServiceName:
     """What the registry knows the service of a key by."""
-    return (key.af, key.fwmark) if key.fwmark else (key.af, key.protocol, key.addr, key.port)
+    return service_name(key.af, key.protocol, key.addr, key.port, key.fwmark)
 
 
 def find(ns: Namespace, key: ServiceKey) -> Service:

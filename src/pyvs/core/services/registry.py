@@ -8,7 +8,7 @@ from typing import Any, Final
 from pyvs.core.flags import Forward, Proto, ServiceFlag, TunType
 from pyvs.core.persistence.engine import PersistenceEngine
 from pyvs.core.services.destination import Destination
-from pyvs.core.services.service import Service, ServiceName
+from pyvs.core.services.service import Service, ServiceName, service_name
 
 FTP_PORT: Final = 21
 FTP_DATA_PORT: Final = 20
@@ -99,7 +99,7 @@ class Registry:
     def exact(self, af: int, protocol: int, addr: bytes, port: int, fwmark: int = 0) -> Service | None:
         """The service that an administrator names. Kernel: `__ip_vs_service_find`, `__ip_vs_svc_fwm_find`."""
         if self.promised:
-            self._keep((af, fwmark) if fwmark else (af, protocol, addr, port))
+            self._keep(service_name(af, protocol, addr, port, fwmark))
         if fwmark:
             return self._by_mark.get((af, fwmark))
         return self._by_address.get((af, protocol, addr, port))

@@ -19,6 +19,11 @@ ServiceName = tuple[int, int, bytes, int] | tuple[int, int]
 """Family, protocol, address and port; or family and mark."""
 
 
+def service_name(af: int, protocol: int, addr: bytes, port: int, fwmark: int) -> ServiceName:
+    """What a service is known by: there is one of a name."""
+    return (af, fwmark) if fwmark else (af, protocol, addr, port)
+
+
 class Service:
     """What clients see as one server."""
 
@@ -67,10 +72,8 @@ class Service:
 
     @property
     def name(self) -> ServiceName:
-        """What it is known by: there is one of a name."""
-        if self.fwmark:
-            return self.af, self.fwmark
-        return self.af, self.protocol, self.addr, self.port
+        """What it is known by."""
+        return service_name(self.af, self.protocol, self.addr, self.port, self.fwmark)
 
     @property
     def persistent(self) -> bool:
