@@ -92,20 +92,18 @@ class Master:
         ns = self.ns
         version = ns.sysctl.sync_version
         while True:
-            if not version and (conn.af != Family.INET or conn.flags & ConnFlag.ONE_PACKET):
+            if not version and conn.af != Family.INET:
                 return
             needed = decided
             if needed is None:
                 needed = not conn.flags & ConnFlag.ONE_PACKET and wanted(ns, conn, packets)
             decided = None
-            if not version:
-                if not needed:
+            if needed:
+                if version and conn.pe_data and (conn.pe is None or conn.dest is None):
                     return
                 self._add(conn, version)
-            elif needed:
-                if conn.pe_data and (conn.pe is None or conn.dest is None):
-                    return
-                self._add(conn, version)
+            elif not version:
+                return
             control = conn.control
             if control is None:
                 return
