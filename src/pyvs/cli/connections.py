@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from ipaddress import ip_address
@@ -11,14 +10,12 @@ from typing import Any, Final
 
 import click
 
+from pyvs.cli.asking import asking
 from pyvs.core.control.native_specs import ConnectionView
-from pyvs.core.errors import ControlError
 from pyvs.core.flags import Forward, Proto
 from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.native_filter import WORDS, read_filter
-from pyvs.netlink.unix import UnixTransport, socket_path
 
-FAILED: Final = 1
 METHODS: Final[dict[int, str]] = {
     Forward.MASQ: "nat",
     Forward.LOCALNODE: "local",
@@ -71,13 +68,10 @@ def _lines(views: Iterator[ConnectionView], as_json: bool) -> Iterator[str]:
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
 def connections(wanted: str, as_json: bool) -> None:
     """List the director's connections and persistence templates, as they come: there may be a million."""
-    client = NativeClient(UnixTransport(socket_path()))
-    try:
+
+    def show(client: NativeClient) -> None:
         read_filter(wanted)  # before the table's first line is there
         for line in _lines(client.connections(wanted), as_json):
             click.echo(line)
-    except ControlError as problem:
-        click.echo(f"pyvs connections: {problem}", err=True)
-        sys.exit(FAILED)
-    finally:
-        client.close()
+
+    asking(show, "pyvs connections")

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Final
-
 import click
 
-from pyvs.core.errors import ControlError
+from pyvs.cli.asking import asking
 from pyvs.core.wording import counted
 from pyvs.netlink.native_client import NativeClient
-from pyvs.netlink.unix import UnixTransport, socket_path
-
-FAILED: Final = 1
 
 
 @click.command("drop-connections")
@@ -26,13 +20,10 @@ def drop_connections(wanted: tuple[str, ...], reset: bool) -> None:
     FILTER is words that must all hold: service=ADDRESS[:PORT], service=fwm:MARK, service=fwm6:MARK,
     server=ADDRESS[:PORT], client=ADDRESS[/LENGTH], state=ESTABLISHED, proto=tcp, older=10m (no packet for so long).
     """
-    client = NativeClient(UnixTransport(socket_path()))
     text = " ".join(wanted)
-    try:
+
+    def drop(client: NativeClient) -> None:
         count = client.drop_connections("" if text == "all" else text, reset=reset)
-    except ControlError as problem:
-        click.echo(f"pyvs drop-connections: {problem}", err=True)
-        sys.exit(FAILED)
-    finally:
-        client.close()
-    click.echo(f"{counted(count, 'connection')} ended")
+        click.echo(f"{counted(count, 'connection')} ended")
+
+    asking(drop, "pyvs drop-connections")

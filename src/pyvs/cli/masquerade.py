@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from pyvs.core.errors import ControlError
+from pyvs.cli.asking import asking
 from pyvs.core.masquerade.requests import AgentRequest, NetworkRequest, Request
-from pyvs.netlink.client import Client
-from pyvs.netlink.unix import UnixTransport, socket_path
-
-FAILED: Final = 1
-WRONG: Final = 2
 
 
 class Network(click.ParamType):  # type: ignore[type-arg]
@@ -42,18 +35,6 @@ class Address(click.ParamType):  # type: ignore[type-arg]
             return IPv4Address(value)
         except ValueError:
             self.fail(f"{value!r} is no IPv4 address; write one like 192.0.2.1", param, ctx)
-
-
-def asking(act: Callable[[Client], None], name: str) -> None:
-    """Do something with the director of this network namespace; a refusal ends the program with its sentence."""
-    client = Client(UnixTransport(socket_path()))
-    try:
-        act(client)
-    except ControlError as refused:
-        click.echo(f"{name}: {refused}", err=True)
-        sys.exit(FAILED)
-    finally:
-        client.close()
 
 
 def _change(request: Request) -> None:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import click
 
-from pyvs.cli.masquerade import Address, asking
+from pyvs.cli.asking import asking
+from pyvs.cli.masquerade import Address
 from pyvs.core.flags import Proto
 from pyvs.core.masquerade.portfw import ANY, DEFAULT_PREF, PORT_MAX, Command, Rule
 from pyvs.core.masquerade.requests import ForwardingRequest

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from pyvs.cli.applying.difference import dest_line, service_line
+from pyvs.cli.asking import asking
 from pyvs.cli.marked_lines import marked_line
 from pyvs.core.control.native_specs import ChangeMasquerade, SetPolicy
-from pyvs.core.errors import ControlError
 from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.native_rows import read_masquerade, read_policy, read_server, read_service
-from pyvs.netlink.unix import UnixTransport, socket_path
-
-FAILED: Final = 1
 
 
 def lines(rows: Iterable[list[Any]]) -> Iterator[str]:
@@ -40,12 +36,9 @@ def save() -> None:
     Like ipvsadm-save -n, with thresholds, policies, masquerading and port forwarding. Timeouts, sysctls and
     synchronisation are not among them.
     """
-    client = NativeClient(UnixTransport(socket_path()))
-    try:
+
+    def show(client: NativeClient) -> None:
         for line in lines(client.rules()[1]):
             click.echo(line)
-    except ControlError as problem:
-        click.echo(f"pyvs save: {problem}", err=True)
-        sys.exit(FAILED)
-    finally:
-        client.close()
+
+    asking(show, "pyvs save")

@@ -17,7 +17,7 @@ from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.wire import tcp
 
 LOCAL = [ip_address(each).packed for each in ("192.0.2.100", "2001:db8::100")]
-DOORS = ("apply", "connections", "drain", "drop_connections", "masquerade", "policy", "save")
+DOORS = ("apply", "asking", "drain", "policy")
 """Modules of the command line that reach a director by a socket."""
 
 
