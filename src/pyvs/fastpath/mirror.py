@@ -389,11 +389,6 @@ class Mirror:
         """All numbers that destinations have had are below this one."""
         return self._next
 
-    def server_of(self, number: int) -> tuple[bytes, int] | None:
-        """Address and port of a destination in the maps."""
-        place = self.by_number.get(number)
-        return None if place is None else (place.dest.addr, place.dest.port)
-
 
 def _add(stats: Any, more: dict[str, int]) -> None:
     for name, value in more.items():
