@@ -66,7 +66,7 @@ class Controls(dict[bytes, Connection]):
             return True
         if raw[-4] == Proto.TCP:
             return False
-        offloaded = from_entry(raw, value, {})
+        offloaded = from_entry(raw, value)
         if offloaded is None or offloaded.single:
             return False
         reply = table.get(server_key(offloaded))

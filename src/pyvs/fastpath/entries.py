@@ -145,10 +145,11 @@ def to_entries(conn: OffloadedConnection) -> list[Entry]:
     return entries
 
 
-def from_entry(
-    raw_key: bytes, raw_value: bytes, servers: dict[int, tuple[bytes, int]]
-) -> OffloadedConnection | None:
-    """The connection of a client's entry; None for a server's and for a claim. servers: address and port by number."""
+def from_entry(raw_key: bytes, raw_value: bytes) -> OffloadedConnection | None:
+    """The connection of a client's entry; None for a server's and for a claim.
+
+    One with a single entry has no server's address: see `views.complete`.
+    """
     six = len(raw_key) == KEY6.size
     value = (CONN6 if six else CONN4).unpack(raw_value)
     status = int(value["status"])
@@ -156,20 +157,14 @@ def from_entry(
         return None
     ends = (KEY6 if six else KEY4).unpack(raw_key)
     numbers = {name: int(value[name]) for name in _NUMBERS}
-    vport = int.from_bytes(bytes(ends["dport"]), "big")
-    if status & Status.SINGLE:
-        daddr, _ = servers.get(numbers["dest"], (bytes(16 if six else 4), 0))
-    else:
-        daddr = bytes(value["addr"])
-    dport = int.from_bytes(bytes(value["port"]), "big")
     return OffloadedConnection(
         protocol=int(ends["protocol"]),
         caddr=bytes(ends["saddr"]),
         cport=int.from_bytes(bytes(ends["sport"]), "big"),
         vaddr=bytes(ends["daddr"]),
-        vport=vport,
-        daddr=daddr,
-        dport=dport,
+        vport=int.from_bytes(bytes(ends["dport"]), "big"),
+        daddr=bytes(value["addr"]),
+        dport=int.from_bytes(bytes(value["port"]), "big"),
         forward=status >> METHOD_SHIFT & 7,
         state=status & STATE,
         inactive=bool(status & Status.INACTIVE),

@@ -248,7 +248,7 @@ class FastPath:
     def find(self, key: bytes) -> OffloadedConnection | None:
         """The connection of a client's packets (`entries.client_key`), as of now. Raises OSError."""
         value = self.table_of(key).get(key)
-        return None if value is None else self._complete(from_entry(key, value, self._servers()))
+        return None if value is None else self._complete(from_entry(key, value))
 
     def remove(self, conn: OffloadedConnection, *, reply_only: bool = False) -> bool:
         """End a connection; whether it was there. It is not uncounted. reply_only: leave the client's entry.
@@ -273,10 +273,9 @@ class FastPath:
 
     def connections(self) -> Iterator[OffloadedConnection]:
         """All connections, while they change."""
-        servers = self._servers()
         for table in (self.conns4, self.conns6):
             for key, value in table.items():
-                conn = from_entry(key, value, servers)
+                conn = from_entry(key, value)
                 if conn is not None:
                     self._complete(conn)
                     yield conn
@@ -306,9 +305,6 @@ class FastPath:
             if (fields["seen"] - conn.seen) & 0xFFFFFFFF < 1 << 31:
                 conn.seen, conn.timeout = fields["seen"], fields["timeout"]
         return conn
-
-    def _servers(self) -> dict[int, tuple[bytes, int]]:
-        return {}
 
     def sweep(self) -> Iterator[list[Ended]]:
         """End what has been silent for too long: a list for each stretch of some milliseconds.

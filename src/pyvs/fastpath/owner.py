@@ -301,14 +301,14 @@ class SharedTable(ConnectionTable):
         value = self.fast.table_of(raw).get(raw)
         if value is None:
             return None
-        offloaded = from_entry(raw, value, {})
+        offloaded = from_entry(raw, value)
         if offloaded is None:
             return None
         place = self.mirror.by_number.get(offloaded.dest)
         if place is None:  # of rules that are still to come: it stays where it is
             return None
         value = self.claims.take(raw, offloaded.protocol, offloaded.vaddr, offloaded.vport)
-        if value is None or (offloaded := from_entry(raw, value, {})) is None:
+        if value is None or (offloaded := from_entry(raw, value)) is None:
             return None
         complete(offloaded, place)
         self.controls.of(raw, value)

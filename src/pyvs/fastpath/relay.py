@@ -45,7 +45,7 @@ class Relay:
         return len(reports) == TURN
 
     def _tell(self, report: Report) -> None:
-        offloaded = from_entry(report.key, report.entry, {})
+        offloaded = from_entry(report.key, report.entry)
         place = None if offloaded is None else self.table.mirror.by_number.get(offloaded.dest)
         if offloaded is None or place is None or not self.ns.sync.is_master:
             return

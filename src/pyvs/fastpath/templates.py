@@ -228,7 +228,7 @@ class Templates:
                 gained[conn.control] += 1
             raw = client_key(offloaded)
             value = table_of(raw).get(raw)
-            before = None if value is None else from_entry(raw, value, {})
+            before = None if value is None else from_entry(raw, value)
             if before is not None and before.template:
                 self.mirror.changes.template(before.template, controls=-1)
         for template, many in gained.items():
