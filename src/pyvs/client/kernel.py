@@ -71,7 +71,7 @@ class KernelTransport:
         except OSError as error:
             self.close()
             raise ControlError(
-                _errno(error, Errno.EINTR),
+                Errno.known(error.errno, Errno.EINTR),
                 f"the kernel can't be asked by netlink: {error.strerror or 'it gave no answer'}",
             ) from None
 
@@ -118,9 +118,4 @@ class KernelTransport:
 
 
 def _refusal(error: OSError, path: Path) -> ControlError:
-    return ControlError(_errno(error, Errno.EINVAL), f"{path}: {error.strerror}")
-
-
-def _errno(error: OSError, otherwise: Errno) -> Errno:
-    number = error.errno or 0
-    return Errno(number) if number in Errno.__members__.values() else otherwise
+    return ControlError(Errno.known(error.errno, Errno.EINVAL), f"{path}: {error.strerror}")

@@ -4,6 +4,8 @@
 sentence into logs and to our own tools.
 """
 
+from __future__ import annotations
+
 from enum import IntEnum
 
 
@@ -31,6 +33,11 @@ class Errno(IntEnum):
     EADDRINUSE = 98
     EADDRNOTAVAIL = 99
     EDQUOT = 122
+
+    @classmethod
+    def known(cls, number: int | None, otherwise: Errno) -> Errno:
+        """An error number of the system's, or `otherwise` where IPVS has none such."""
+        return cls(number or 0) if number in cls.__members__.values() else otherwise
 
 
 class PyvsError(Exception):

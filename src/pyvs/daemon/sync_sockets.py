@@ -80,10 +80,8 @@ class SyncSockets:
         except OSError as problem:
             for door in made:
                 door.close()
-            number = problem.errno or 0
-            known = Errno(number) if number in Errno.__members__.values() else Errno.EINVAL
             raise ControlError(
-                known,
+                Errno.known(problem.errno, Errno.EINVAL),
                 f"no socket for synchronisation on {spec.ifn} could be made: {problem.strerror or problem}",
             ) from None
         self._sockets[spec.state] = made

@@ -363,7 +363,6 @@ def _refusal(message: Message) -> ControlError | None:
         return ControlError(problem.errno, f"the director's answer: {problem}")
     if not errno:
         return None
-    known = errno in Errno.__members__.values()
     return ControlError(
-        Errno(errno) if known else Errno.EINVAL, sentence or f"the director refused with error {errno}"
+        Errno.known(errno, Errno.EINVAL), sentence or f"the director refused with error {errno}"
     )

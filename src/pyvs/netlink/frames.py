@@ -85,5 +85,4 @@ def read_refused(body: bytes) -> ControlError:
     if len(body) < _ERRNO.size:
         return ControlError(Errno.EINVAL, "the director's refusal is too short")
     (number,) = _ERRNO.unpack_from(body)
-    errno = Errno(number) if number in Errno.__members__.values() else Errno.EINVAL
-    return ControlError(errno, body[_ERRNO.size :].decode("utf-8", "replace"))
+    return ControlError(Errno.known(number, Errno.EINVAL), body[_ERRNO.size :].decode("utf-8", "replace"))

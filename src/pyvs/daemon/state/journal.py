@@ -150,9 +150,8 @@ class Journal:
             self._tell(
                 f"{self.path}: changes can't be kept: {error.strerror}: they are refused until that has changed"
             )
-        number = error.errno or 0
         return ControlError(
-            Errno(number) if number in Errno.__members__.values() else Errno.EIO,
+            Errno.known(error.errno, Errno.EIO),
             f"the change was not made, for it can't be kept in {self.path}: {error.strerror}",
         )
 
