@@ -19,7 +19,7 @@ from typing import Self
 
 from pyvs.client.kernel import KernelTransport
 from pyvs.client.values import Destination, Info, Service
-from pyvs.core.control.specs import DaemonSpec, DestSpec, ServiceKey, Timeouts
+from pyvs.core.control.specs import DaemonSpec, ServiceKey, Timeouts
 from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.transport import Transport
 from pyvs.netlink.unix import VARIABLE, UnixTransport, socket_path
@@ -84,8 +84,7 @@ class Client(NativeClient):
 
     def remove_destination(self, service: Service, destination: Destination) -> None:
         """Remove a server. Raises ControlError: ESRCH, ENOENT."""
-        spec: DestSpec = destination.spec
-        self.del_dest(service.key, spec.key)
+        self.del_dest(service.key, destination.key)
 
     # ---- the rest ----------------------------------------------------------
 

@@ -14,7 +14,6 @@ from pyvs.core.stats.counters import Rates, Totals
 Address: TypeAlias = IPv4Address | IPv6Address
 
 _WHOLE: Final = {Family.INET: 32, Family.INET6: 128}
-_HASHED: Final = int(ServiceFlag.HASHED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +70,7 @@ class Service:
     def of(cls, view: ServiceView) -> Service:
         """What a director tells of one."""
         spec = view.spec
-        key, flags = spec.key, spec.flags & ~_HASHED
+        key, flags = spec.key, spec.flags
         length = spec.netmask if key.af == Family.INET6 else spec.netmask.bit_count()
         persistent = bool(flags & ServiceFlag.PERSISTENT)
         return cls(
