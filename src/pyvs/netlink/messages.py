@@ -45,11 +45,15 @@ def _bytes(top: Mapping[str, Any], name: str) -> bytes:
     return found
 
 
-def _nest(top: Mapping[str, Any], name: str, table: Table) -> Values:
+def _decoded(nest: bytes, table: Table) -> Values:
     try:
-        return decode(table, _bytes(top, name))
+        return decode(table, nest)
     except MalformedError as problem:
         raise ControlError(Errno.EINVAL, str(problem)) from None
+
+
+def _nest(top: Mapping[str, Any], name: str, table: Table) -> Values:
+    return _decoded(_bytes(top, name), table)
 
 
 def _need(values: Values, table: str, *names: str) -> None:
@@ -94,7 +98,7 @@ def read_service_key(top: Mapping[str, Any]) -> ServiceKey:
 
 @lru_cache(maxsize=KEYS)
 def _key_of(nest: bytes) -> ServiceKey:
-    return _key(_nest({"service": nest}, "service", SERVICE))
+    return _key(_decoded(nest, SERVICE))
 
 
 def read_service(top: Mapping[str, Any]) -> ServiceSpec:
@@ -267,7 +271,7 @@ def _read_stats(values: Values) -> tuple[Totals, Rates]:
 
 @lru_cache(maxsize=REMEMBERED)
 def _stats_of(nest: bytes, table: Table) -> tuple[Totals, Rates]:
-    numbers = _nest({table.name: nest}, table.name, table)
+    numbers = _decoded(nest, table)
     totals = Totals(*(numbers.get(field, 0) for field in Totals._fields))
     return totals, Rates(*(numbers.get(field, 0) for field in Rates._fields))
 

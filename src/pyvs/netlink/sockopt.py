@@ -270,9 +270,7 @@ def _get_services(control: Verbs, data: bytes, room: int) -> Iterator[bytes]:
     (number,) = GET_SERVICES_HEAD.unpack_from(data)
     _check_room(GET_SERVICES_HEAD.size + number * SERVICE_ENTRY.size, room)
     yield data[: GET_SERVICES_HEAD.size]
-    entries = (_service_entry(view) for view, _ in zip(_services(control), range(number), strict=False))
-    while piece := b"".join(islice(entries, _STRETCH)):
-        yield piece
+    yield from _pieces(map(_service_entry, islice(_services(control), number)))
 
 
 def _get_service(control: Verbs, data: bytes, room: int) -> bytes:
@@ -287,7 +285,10 @@ def _get_dests(control: Verbs, data: bytes, room: int) -> Iterator[bytes]:
     control.get_service(key)
     views = (view for view in control.each_dest(key) if view.spec.key.af in (None, Family.INET))
     yield data[: GET_DESTS_HEAD.size]
-    entries = (_dest_entry(view) for view, _ in zip(views, range(number), strict=False))
+    yield from _pieces(map(_dest_entry, islice(views, number)))
+
+
+def _pieces(entries: Iterator[bytes]) -> Iterator[bytes]:
     while piece := b"".join(islice(entries, _STRETCH)):
         yield piece
 
