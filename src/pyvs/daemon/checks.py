@@ -64,7 +64,7 @@ def _forwarding(ns: Namespace, proc: Path) -> Iterator[str]:
 
 def _forwarded(ns: Namespace, family: Family) -> str:
     """What this host must forward; empty: nothing."""
-    if any(server.forward == Forward.MASQ for server in _destinations(ns, family)):
+    if _has_nat(ns, family):
         return "replies of NAT servers"
     masquerade = ns.masquerade if family == Family.INET else None
     if masquerade is None:
@@ -102,7 +102,7 @@ def _way_back(ns: Namespace, environment: LiveEnvironment) -> Iterator[str]:
     """Whether anything outside the host's own networks is reachable; asked by an address of documentation."""
     outside = {Family.INET: ip_address("198.51.100.1"), Family.INET6: ip_address("2001:db8:ffff::1")}
     for family, address in outside.items():
-        if not any(server.forward == Forward.MASQ for server in _destinations(ns, family)):
+        if not _has_nat(ns, family):
             continue
         if environment.route(address.packed) is None:
             version = "IPv4" if family == Family.INET else "IPv6"
@@ -147,7 +147,7 @@ def firewall_hints(ns: Namespace) -> Iterator[str]:
 
 
 def _invalid(ns: Namespace, family: Family, tool: str, rules: list[str]) -> Iterator[str]:
-    if ns.sysctl.conntrack or not any(server.forward == Forward.MASQ for server in _destinations(ns, family)):
+    if ns.sysctl.conntrack or not _has_nat(ns, family):
         return
     if any("INVALID" in rule and "-j DROP" in rule and " FORWARD " in rule for rule in rules):
         yield (
@@ -189,6 +189,10 @@ def _sources(ns: Namespace, family: Family) -> Iterator[Network]:
     if masquerade is not None:
         yield from (ip_network(str(network)) for network in masquerade.networks)
         yield from (ip_network(rule.raddr) for rule in masquerade.portfw)
+
+
+def _has_nat(ns: Namespace, family: Family) -> bool:
+    return any(server.forward == Forward.MASQ for server in _destinations(ns, family))
 
 
 def _destinations(ns: Namespace, family: Family | None = None) -> Iterator[Destination]:
