@@ -40,9 +40,11 @@ class Fault(PyvsError):
 class FastDirector(Director):
     """A director on a stage."""
 
+    _made = False
+    """The maps are wired: a scenario's first sysctls are set before."""
+
     def __init__(self, scenario: Scenario, ipvsadm: Ipvsadm, seed: int = 1, *, stage: Stage) -> None:
         """Raises as a director does, and NetworkFault."""
-        self._partner: Partner | None = None
         super().__init__(scenario, ipvsadm, seed)
         self.stage = stage
         self.tally = Tally()
@@ -51,12 +53,13 @@ class FastDirector(Director):
         stage.clear()
         self._misses = stage.fast.misses()
         self._partner = Partner(stage.fast, self.engine, stage.changes, new=stage.new)
+        self._made = True
 
     # ---- engine and maps ---------------------------------------------------------
 
-    def _look(self, partner: Partner) -> None:
+    def _look(self) -> None:
         """Bring both to the present, before anything looks at them."""
-        now = self.clock.now
+        partner, now = self._partner, self.clock.now
         self.engine.ns.now = now
         self._follow()
         if self._at != self.clock.ticks:
@@ -72,8 +75,9 @@ class FastDirector(Director):
             partner.table.audit()
         partner.before_verbs()
 
-    def _settle(self, partner: Partner) -> None:
+    def _settle(self) -> None:
         """Let the maps have what is theirs, and the sync master what they report, after something has happened."""
+        partner = self._partner
         while partner.relay.read(self.clock.now):
             pass
         self.host.obey()
@@ -87,16 +91,14 @@ class FastDirector(Director):
             for name, index in stage.network.indices.items():
                 stage.fast.set_device(index, self.host.interfaces[name].mac)
             stage.fast.renew_hops()
-            if self._partner is not None:
-                self._partner.changed()
+            self._partner.changed()
 
     # ---- packets -----------------------------------------------------------------
 
     def receive(self, frame: bytes, interface: str) -> None:
         """A frame has arrived: to the program, then perhaps to the host. Raises Fault."""
-        partner, stage = self._partner, self.stage
-        assert partner is not None
-        self._look(partner)
+        stage = self.stage
+        self._look()
         self.host.now = self.clock.now
         outcome = stage.run(frame, interface)
         why = self._missed()
@@ -115,7 +117,7 @@ class FastDirector(Director):
         else:
             self.tally.up[why] += 1
             super().receive(frame, interface)
-        self._settle(partner)
+        self._settle()
 
     def _missed(self) -> str:
         """Why the last packet was not served."""
@@ -139,36 +141,26 @@ class FastDirector(Director):
 
     def handle_timeouts(self) -> None:
         """Do what is due now."""
-        partner = self._partner
-        if partner is None:
-            super().handle_timeouts()
-            return
-        self._look(partner)
+        self._look()
         super().handle_timeouts()
-        self._settle(partner)
+        self._settle()
 
     def ipvsadm(self, argv: list[str], stdin: TextIO, stdout: TextIO, stderr: TextIO) -> int:
         """Call ipvsadm."""
-        partner = self._partner
-        if partner is None:
-            return super().ipvsadm(argv, stdin, stdout, stderr)
-        self._look(partner)
+        self._look()
         status = super().ipvsadm(argv, stdin, stdout, stderr)
-        partner.changed()
+        self._partner.changed()
         return status
 
     def proc(self, name: str) -> str:
         """The text of /proc/net/NAME. Raises ControlError."""
-        if self._partner is not None:
-            self._look(self._partner)
+        self._look()
         return super().proc(name)
 
     def sysctl_write(self, name: str, text: str) -> None:
         """Set a sysctl. Raises ControlError."""
-        partner = self._partner
-        if partner is None:
-            super().sysctl_write(name, text)
-            return
-        self._look(partner)
+        if self._made:
+            self._look()
         super().sysctl_write(name, text)
-        partner.changed()
+        if self._made:
+            self._partner.changed()
