@@ -245,7 +245,7 @@ class SharedTable(ConnectionTable):
             why = place.refused or refusal.of_connection(ns, conn)
             if why is not None:
                 self.kept[why] += 1
-            elif conn.expires > ns.now and super().find_in(conn.protocol, conn.in_key) is conn:
+            elif conn.expires > ns.now:
                 offloaded = offloaded_connection(conn, place.number, self.fast.jiffies)
                 groups.setdefault(place, []).append((conn, offloaded))
         for place, both in groups.items():
@@ -365,7 +365,7 @@ class SharedTable(ConnectionTable):
 
         Until then each comes back with its next packet.
         """
-        resting = {place.number: place for place in places}
+        resting = {place.number for place in places}
         taken = 0
         for raw in self.fast.keys_of(resting) if resting else ():
             if raw is None:

@@ -46,16 +46,16 @@ static __always_inline void turn(void *other, const void *key, const struct conn
     }
 }
 
-// Whether a server's entry is the other direction of the connection with this client's key: a newer one may have taken
-// its place.
-static __always_inline bool belongs(const struct conn *other, const void *addr, const void *key, bool six) {
+// Whether an entry is the other direction of the connection with this key, the server's if `reply`: a newer one may have
+// taken its place.
+static __always_inline bool belongs(const struct conn *other, const void *addr, const void *key, bool reply, bool six) {
     if (six) {
         const struct key6 *k = key;
-        const __u64 *a = addr, *b = (const void *)k->daddr;
-        return other->port == k->dport && a[0] == b[0] && a[1] == b[1];
+        const __u64 *a = addr, *b = (const void *)(reply ? k->saddr : k->daddr);
+        return other->port == (reply ? k->sport : k->dport) && a[0] == b[0] && a[1] == b[1];
     }
     const struct key4 *k = key;
-    return other->port == k->dport && *(const __be32 *)addr == k->daddr;
+    return other->port == (reply ? k->sport : k->dport) && *(const __be32 *)addr == (reply ? k->saddr : k->daddr);
 }
 
 // When a connection was over, of which both directions have been silent for too long.
@@ -64,23 +64,12 @@ static __always_inline __u32 last_end(const struct conn *conn, const struct conn
     return (__s32)(other - end) > 0 ? other : end;
 }
 
-// The same of a client's entry and a server's key.
-static __always_inline bool belongs_to_reply(const struct conn *other, const void *addr, const void *key, bool six) {
-    if (six) {
-        const struct key6 *k = key;
-        const __u64 *a = addr, *b = (const void *)k->saddr;
-        return other->port == k->sport && a[0] == b[0] && a[1] == b[1];
-    }
-    const struct key4 *k = key;
-    return other->port == k->sport && *(const __be32 *)addr == k->saddr;
-}
-
 // Of both directions, the other's only if it is still this connection's.
 static __always_inline void end_connection(const void *key, void *other, bool single, bool six) {
     forget(key, six);
     if (!single) {
         struct conn *reply = find(other, six);
-        if (reply && belongs(reply, address(reply), key, six))
+        if (reply && belongs(reply, address(reply), key, false, six))
             forget(other, six);
     }
 }

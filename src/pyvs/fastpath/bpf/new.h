@@ -115,6 +115,14 @@ struct old {
     __u32 number, template, since;
 };
 
+// Not before the new one was scheduled: what was over still counted then.
+static __always_inline void replaced(const struct old *old) {
+    if (old->dest)
+        unbound(old->dest, old->active);
+    if (old->template)
+        release(old->template, old->since, false);
+}
+
 // To the program for persistent services, which does not come back. The verifier would not take both in one.
 static __always_inline int onward(ctx_t *ctx, struct frame *f, const void *key, const struct old *old, bool six) {
 #ifndef PYVS_NO_TAIL
@@ -193,10 +201,12 @@ static __always_inline int begin_with(ctx_t *ctx, struct frame *f, const void *k
     int why = refuses(f, conn->status, six);
     if (why)
         return miss(why, UP);
-    if (!here && stale(f, &dest->hop) && !reach(ctx, f, dest, key, six))
-        return miss(MISS_NO_HOP, UP);
-    if (!here && f->longest > room(&dest->hop, dest, conn->status))
-        return miss(MISS_TOO_BIG, UP);
+    if (!here) {
+        if (stale(f, &dest->hop) && !reach(ctx, f, dest, key, six))
+            return miss(MISS_NO_HOP, UP);
+        if (f->longest > room(&dest->hop, dest, conn->status))
+            return miss(MISS_TOO_BIG, UP);
+    }
     if (to_drop())  // after all that may go up: the engine counts that itself
         return miss(MISS_DROP_PACKET, DROP);
     __u32 state = f->protocol == IPPROTO_TCP ? next_state(conn->status, row) : 0;
@@ -261,9 +271,6 @@ static __always_inline int schedule(ctx_t *ctx, struct frame *f, const void *key
 
 static __always_inline int begin(ctx_t *ctx, struct frame *f, const void *key, const struct old *old, bool six) {
     int verdict = schedule(ctx, f, key, old, f->protocol == IPPROTO_TCP ? row_of(f->flags) : 0, six);
-    if (old->dest)
-        unbound(old->dest, old->active);  // not before: what was over still counted when the new one was scheduled
-    if (old->template)
-        release(old->template, old->since, false);
+    replaced(old);
     return verdict;
 }

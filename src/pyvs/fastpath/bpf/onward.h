@@ -47,10 +47,8 @@ static __always_inline int go_on(ctx_t *ctx, bool six) {
         return miss(MISS_TRUNCATED, UP);
     }
     int verdict = schedule_persistent(ctx, &f, o->key, &o->template_key, six);
-    struct dest *old = o->old_bound ? dest_at(o->old_dest) : 0;
-    if (old)
-        unbound(old, o->old_active);
-    if (o->old_template)
-        release(o->old_template, o->old_since, false);
+    struct old old = {.active = o->old_active, .template = o->old_template, .since = o->old_since};
+    old.dest = o->old_bound ? dest_at(o->old_dest) : 0;
+    replaced(&old);
     return verdict;
 }

@@ -44,11 +44,11 @@ static __always_inline bool end_if_over(struct conn *conn, struct ended *ended, 
         partner = find(&other, six);
         if (conn->status & STATUS_REPLY) {
             // Only one that was left behind: the rest ends with the client's entry.
-            if (!partner || !belongs_to_reply(partner, address(partner), &ended->key, six))
+            if (!partner || !belongs(partner, address(partner), &ended->key, true, six))
                 forget(&ended->key, six);
             return false;
         }
-        if (partner && !belongs(partner, address(partner), &ended->key, six))
+        if (partner && !belongs(partner, address(partner), &ended->key, false, six))
             partner = 0;
     }
     if (partner && !at_once && !expired(&f, partner))

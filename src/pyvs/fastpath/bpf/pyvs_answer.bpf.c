@@ -2,14 +2,6 @@
 // was dealt with, 0 for what our chains are to queue.
 #include "entry.h"
 
-static __always_inline void count_out(__u32 number, __u32 length) {
-    struct stats *s = bpf_map_lookup_elem(&stats, &number);
-    if (!s)
-        return;
-    s->outpkts++;
-    s->outbytes += length;
-}
-
 // A packet from a server to a client. `key` is that of the client's packets. Kernel: handle_response.
 static __always_inline int answer(const void *key, struct frame *f, bool six) {
     struct conn *conn = find(key, six);

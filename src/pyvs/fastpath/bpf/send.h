@@ -3,24 +3,6 @@
 #include "encap.h"
 #include "nat.h"
 
-static __always_inline void count_in(__u32 number, __u32 length, bool new_) {
-    struct stats *s = bpf_map_lookup_elem(&stats, &number);
-    if (!s)
-        return;
-    s->inpkts++;
-    s->inbytes += length;
-    if (new_)
-        s->conns++;
-}
-
-static __always_inline void count_out(__u32 number, __u32 length) {
-    struct stats *s = bpf_map_lookup_elem(&stats, &number);
-    if (!s)
-        return;
-    s->outpkts++;
-    s->outbytes += length;
-}
-
 // Why a packet of a connection with this status is not for the programs; 0 if it is.
 static __always_inline int refuses(struct frame *f, __u32 status, bool six) {
     void *network = f->data + ETH_HLEN;

@@ -120,13 +120,16 @@ static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, s
         return miss(why, UP);
     __u32 method = status >> 16 & 7;
     bool here = is_here(dest, method);
-    if (method != FORWARD_MASQ && !here && !served(dest, method, six))
-        return miss(MISS_METHOD, UP);
     struct hop *hop = reply ? &conn->hop : &dest->hop;
-    if (!here && stale(f, hop) && !(reply ? reach_client(ctx, f, hop, key, address(conn), six) : reach(ctx, f, dest, key, six)))
-        return miss(MISS_NO_HOP, UP);
-    if (!here && f->longest > room(hop, dest, status))
-        return miss(MISS_TOO_BIG, UP);
+    if (!here) {
+        if (method != FORWARD_MASQ && !served(dest, method, six))
+            return miss(MISS_METHOD, UP);
+        if (stale(f, hop) &&
+            !(reply ? reach_client(ctx, f, hop, key, address(conn), six) : reach(ctx, f, dest, key, six)))
+            return miss(MISS_NO_HOP, UP);
+        if (f->longest > room(hop, dest, status))
+            return miss(MISS_TOO_BIG, UP);
+    }
     if (!six && reply && device_of(hop) == f->ifindex && redirects(f, dest))
         return miss(MISS_REDIRECT, UP);
     bool changes = f->protocol == IPPROTO_TCP && next_state(status, row) != state_of(status);

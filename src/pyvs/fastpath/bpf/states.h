@@ -22,6 +22,26 @@ static __always_inline bool expired(struct frame *f, const struct conn *conn) {
     return (__s32)(f->now - conn->seen) >= (__s32)conn->timeout;
 }
 
+// ---- a destination's counters ---------------------------------------------
+
+static __always_inline void count_in(__u32 number, __u32 length, bool new_) {
+    struct stats *s = bpf_map_lookup_elem(&stats, &number);
+    if (!s)
+        return;
+    s->inpkts++;
+    s->inbytes += length;
+    if (new_)
+        s->conns++;
+}
+
+static __always_inline void count_out(__u32 number, __u32 length) {
+    struct stats *s = bpf_map_lookup_elem(&stats, &number);
+    if (!s)
+        return;
+    s->outpkts++;
+    s->outbytes += length;
+}
+
 // ---- a destination's connections -----------------------------------------
 
 // Those of the engine count as ours do.
