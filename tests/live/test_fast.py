@@ -1,11 +1,10 @@
 """The fast path of a live director: real HTTP, listings that are one, connections that outlive their daemon."""
 
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import KeptAlive, bpf_file_system, fast_account
+from tests.live.fast_clients import KeptAlive, fast_account
 
 from pyvs.fastpath import links, pins
 from pyvs.lab import course, wait
@@ -19,14 +18,6 @@ pytestmark = [pytest.mark.live, pytest.mark.root]
 
 SERVERS = ("server1", "server2", "server3")
 MANY = 2000
-
-
-@pytest.fixture
-def bpffs(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "bpf"
-    folder.mkdir()
-    with bpf_file_system(folder):
-        yield folder
 
 
 def rule_file(folder: Path, method: str, family: int) -> Path:

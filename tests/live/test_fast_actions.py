@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
-from tests.live.fast_clients import KeptAlive, bpf_file_system, fast_account
+from tests.live.fast_clients import KeptAlive, fast_account
 
 from pyvs.lab import course, wait
 from pyvs.lab.director import Director, program
@@ -27,10 +27,8 @@ ONE_SECOND = 1.0
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    folder = tmp_path / "bpf"
-    folder.mkdir()
-    with bpf_file_system(folder), Lab(topology("nat", (4,))) as lab:
+def lab(bpffs: Path) -> Iterator[Lab]:
+    with Lab(topology("nat", (4,))) as lab:
         course.start_servers(lab, "nat", (4,))
         yield lab
 

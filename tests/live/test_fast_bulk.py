@@ -5,13 +5,12 @@ import random
 import socket
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.live import fast_bulk, tunnel_end
-from tests.live.fast_clients import bpf_file_system, fast_account
+from tests.live.fast_clients import fast_account
 
 from pyvs.lab import course, wait
 from pyvs.lab.director import Director
@@ -32,14 +31,6 @@ FLAG = {
 }
 OTHER_TUNNELS = ("gue", "gre")
 SIZE = 3_000_000
-
-
-@pytest.fixture
-def bpffs(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "bpf"
-    folder.mkdir()
-    with bpf_file_system(folder):
-        yield folder
 
 
 def with_mtu(plan: Topology, mtus: dict[str, int]) -> Topology:

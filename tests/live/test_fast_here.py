@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import bpf_file_system, fast_account
+from tests.live.fast_clients import fast_account
 
 from pyvs.lab import wait
 from pyvs.lab.director import Director
@@ -27,10 +27,8 @@ ROUNDS = 20
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    folder = tmp_path / "bpf"
-    folder.mkdir()
-    with bpf_file_system(folder), Lab(NETWORK) as lab:
+def lab(bpffs: Path) -> Iterator[Lab]:
+    with Lab(NETWORK) as lab:
         lab.start("director", [sys.executable, "-m", "pyvs.lab.webserver", "here", "80", "4", "6"])
         for address in (OWN, SIX):
             wait.until(

@@ -4,11 +4,11 @@ device; and connections that end while nobody looks."""
 import contextlib
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import KeptAlive, bpf_file_system, fast_account
+from tests.live.fast_clients import KeptAlive, fast_account
 
 from pyvs.lab import course, wait
 from pyvs.lab.director import Director
@@ -29,14 +29,6 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
     while True:
         door.sendto(*door.recvfrom(65535))
 """
-
-
-@pytest.fixture
-def bpffs(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "bpf"
-    folder.mkdir()
-    with bpf_file_system(folder):
-        yield folder
 
 
 def _ip(lab: Lab, host: str, *lines: str) -> None:

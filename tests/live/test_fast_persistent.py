@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import REQUEST, KeptAlive, bpf_file_system, fast_account
+from tests.live.fast_clients import REQUEST, KeptAlive, fast_account
 
 from pyvs.lab import course, wait
 from pyvs.lab.director import Director
@@ -20,10 +20,8 @@ TIMES = 5
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    folder = tmp_path / "bpf"
-    folder.mkdir()
-    with bpf_file_system(folder), Lab(topology("nat", (4,))) as lab:
+def lab(bpffs: Path) -> Iterator[Lab]:
+    with Lab(topology("nat", (4,))) as lab:
         course.start_servers(lab, "nat", (4,))
         yield lab
 

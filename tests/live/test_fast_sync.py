@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import bpf_file_system, fast_account
+from tests.live.fast_clients import fast_account
 
 from pyvs.lab import wait
 from pyvs.lab.director import Director
@@ -44,14 +44,6 @@ RULES = (
     f"-A -t {VIRTUAL}:80 -s rr",
     f"-a -t {VIRTUAL}:80 -r 10.9.0.11:80 -m",
 )
-
-
-@pytest.fixture
-def bpffs(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "bpf"
-    folder.mkdir()
-    with bpf_file_system(folder):
-        yield folder
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """XDP on veth pairs: senders finish their checksums, and the far ends poll (GRO on)."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import KeptAlive, bpf_file_system, fast_account
+from tests.live.fast_clients import KeptAlive, fast_account
 
 from pyvs.lab import course
 from pyvs.lab.director import Director
@@ -13,14 +12,6 @@ from pyvs.lab.lab import Lab
 
 pytestmark = [pytest.mark.live, pytest.mark.root]
 SETTINGS = ("tx", "off", "tso", "off", "gso", "off", "gro", "on")
-
-
-@pytest.fixture
-def bpffs(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "bpf"
-    folder.mkdir()
-    with bpf_file_system(folder):
-        yield folder
 
 
 @pytest.mark.parametrize(
