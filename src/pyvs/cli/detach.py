@@ -47,6 +47,6 @@ def detach() -> None:
         click.echo("there is no fast path here")
     else:
         click.echo(
-            f"no fast path can be seen here: no bpf file system is mounted at {pins.file_system()} (`ip netns exec` "
-            "hides the host's; `nsenter --net=/run/netns/NAME` does not)"
+            f"no fast path can be seen here: no bpf file system is mounted at {pins.wanted()}, neither here nor for "
+            "process 1 (`ip netns exec` hides the host's; `nsenter --net=/run/netns/NAME` does not)"
         )

@@ -3,8 +3,11 @@
     /sys/fs/bpf/pyvs/COOKIE/LAYOUT/     COOKIE names the network namespace, LAYOUT what lies in the maps
     .../LAYOUT/links/                   the links that tie programs to devices
 
-A namespace's cookie is never given again while the host runs. The name of the layout changes with every structure
-of `layout.LAYOUTS`, so a daemon never takes another one's maps for its own.
+A namespace's cookie is never given again while the host runs, unlike its inode number. The name of the layout changes
+with every structure of `layout.LAYOUTS`, so a daemon never takes another one's maps for its own.
+
+`ip netns exec` gives a command a /sys of its own, where no bpf file system is: then that of process 1 is taken, since
+what is pinned there stays.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ from pyvs.fastpath.layout import LAYOUTS, VERSION
 USUAL: Final = Path("/sys/fs/bpf")
 VARIABLE: Final = "PYVS_BPFFS"
 """The environment variable that names another bpf file system."""
+FIRST_ROOT: Final = Path("/proc/1/root")
+"""The files of process 1, for those who may look at them."""
 _BPF_MAGIC: Final = 0xCAFE4A11
 _SO_NETNS_COOKIE: Final = 71
 LINKS: Final = "links"
@@ -39,9 +44,19 @@ def layout_name() -> str:
     return f"layout-{VERSION}-{sha256(texts.encode()).hexdigest()[:8]}"
 
 
+def wanted() -> Path:
+    """Where the bpf file system should be, whether there is one or not."""
+    return Path(os.environ.get(VARIABLE) or USUAL).absolute()
+
+
 def file_system() -> Path:
-    """The bpf file system, whether it is mounted or not."""
-    return Path(os.environ.get(VARIABLE) or USUAL)
+    """The bpf file system, of our mount namespace or of process 1's; where it should be, if neither has one."""
+    place = wanted()
+    if not is_bpf(place):
+        first = FIRST_ROOT / place.relative_to("/")
+        if is_bpf(first):
+            return first
+    return place
 
 
 def home() -> Path:
@@ -100,7 +115,9 @@ def is_bpf(place: Path) -> bool:
 
 def is_lone() -> bool:
     """Whether an ancestor sees another bpf file system there, so that this one goes with our mount namespace."""
-    place = file_system().absolute()
+    place = file_system()
+    if place.is_relative_to(FIRST_ROOT):
+        return False
     ancestor = os.getppid()
     with contextlib.suppress(OSError):  # what can't be seen
         device = place.stat().st_dev

@@ -45,7 +45,25 @@ def test_which_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(pins.VARIABLE, "")
     assert pins.file_system() == Path("/sys/fs/bpf")
     monkeypatch.setenv(pins.VARIABLE, "/run/bpf")
-    assert pins.file_system() == Path("/run/bpf")
+    assert pins.file_system() == pins.wanted() == Path("/run/bpf")
+
+
+def test_what_our_mount_namespace_lacks_process_1_has(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pins, "FIRST_ROOT", tmp_path / "root")
+    outer = tmp_path / "root" / place.relative_to("/")
+    here: set[Path] = set()
+    monkeypatch.setattr(pins, "is_bpf", lambda place: place in here)
+    assert pins.file_system() == place  # it is to be mounted
+    here.add(outer)
+    outer.mkdir(parents=True)
+    assert pins.file_system() == outer
+    assert pins.wanted() == place
+    assert pins.prepare() == outer / "pyvs" / pins.home().name / pins.layout_name()
+    assert not pins.is_lone(), "though our parent has none there"
+    here.add(place)
+    assert pins.file_system() == place
 
 
 def test_each_network_namespace_has_a_folder(place: Path) -> None:
