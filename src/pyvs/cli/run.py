@@ -19,6 +19,7 @@ from pyvs.daemon.director import OWN_MARK, QUEUE, Director, Options
 from pyvs.daemon.fast import CHOICES, Choice
 from pyvs.daemon.log import Log
 from pyvs.daemon.state.folder import default_folder
+from pyvs.fastpath.sizes import CONNECTION_BYTES, LEAST, most_connections
 from pyvs.netlink.unix import socket_path
 
 DEFAULT_RULES: Final = "/etc/ipvsadm.rules"
@@ -69,6 +70,13 @@ def _switch(name: str, help_text: str) -> Callable[[Callable[..., None]], Callab
     "host's end (tc, a queueing discipline, tcpdump) doesn't see them.",
 )
 @click.option(
+    "--fast-connections",
+    type=int,
+    metavar="N",
+    help="How many connections the fast path's tables have room for, of each family, with NAT; their memory is "
+    f"taken at once, {CONNECTION_BYTES} bytes for each.  [default: by the memory]",
+)
+@click.option(
     "--keep-fast",
     is_flag=True,
     help="At the end leave the fast path and its connections where they are, for the next director.",
@@ -117,6 +125,7 @@ def run(
     fast: Choice,
     fast_new: bool,
     fast_across: bool,
+    fast_connections: int | None,
     keep_fast: bool,
     bypass: bool,
     fail_open: bool,
@@ -144,6 +153,7 @@ def run(
             fast=fast,
             fast_new=fast_new,
             fast_across=fast_across,
+            fast_connections=0 if fast_connections is None else _connections(fast_connections),
             keep_fast=keep_fast,
             debug=debug,
             state_dir=folder,
@@ -165,6 +175,15 @@ def run(
     except PyvsError as error:
         click.echo(f"pyvs run: {error}", err=True)
         sys.exit(FAILED)
+
+
+def _connections(number: int) -> int:
+    most = most_connections()
+    if not LEAST <= number <= most:
+        raise PyvsError(
+            f"--fast-connections {number}: expected {LEAST} to {most}, for which half of this host's memory has room"
+        )
+    return number
 
 
 def _bit(text: str) -> int:

@@ -73,6 +73,8 @@ class Options:
     """New connections too are scheduled by the fast path, before the host's filter sees them."""
     fast_across: bool = False
     """The fast path hands packets straight to the far ends of veth pairs in other namespaces."""
+    fast_connections: int = 0
+    """Of each family, for which the fast path has room; 0: by the memory."""
     keep_fast: bool = False
     """At the end the fast path stays, with its connections, for the next director."""
     debug: bool = False
@@ -130,7 +132,7 @@ class Director:
             self.engine.ns.apps.register(app())
         self.fast = Fast.open(
             options.fast, self.engine, self.environment, self.log, clock, new=options.fast_new,
-            across=options.fast_across,
+            across=options.fast_across, connections=options.fast_connections,
         )  # fmt: skip
         stack.callback(self._close_fast)
         self.sync_sockets = SyncSockets(self.engine, self.log, clock)

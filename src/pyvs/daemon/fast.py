@@ -20,6 +20,7 @@ from pyvs.fastpath.links import Links
 from pyvs.fastpath.mirror import Place
 from pyvs.fastpath.neighbours import Neighbours
 from pyvs.fastpath.partner import Partner
+from pyvs.fastpath.sizes import ENTRIES
 from pyvs.fastpath.takeover import forget_dead, left_behind
 
 if TYPE_CHECKING:
@@ -102,11 +103,12 @@ class Fast(Partner):
         *,
         new: bool = False,
         across: bool = False,
+        connections: int = 0,
     ) -> Fast | None:
         """The fast path, or None and a line in the log that says why there is none.
 
         new: the programs schedule new connections, before the host's filter sees them. across: packets to another
-        namespace's end of a veth pair go there at once.
+        namespace's end of a veth pair go there at once. connections: of each family that the tables have room for.
         """
         if choice == "off":
             return None
@@ -117,7 +119,10 @@ class Fast(Partner):
             folder = pins.prepare()
             with contextlib.suppress(OSError):  # another director may be at it
                 forget_dead(folder.parent.parent, folder.parent)
-            fast = FastPath.open(mode, pins=folder)
+            fast = FastPath.open(mode, pins=folder, connections=connections * ENTRIES)
+            room = fast.loaded.entries("conns4") // ENTRIES
+            if connections and room != connections:
+                log.info(f"the fast path keeps room for {room} connections, as the director before left it")
             return cls(fast, folder, engine, environment, log, clock, new=new, across=across)
         except (FastPathUnavailable, OSError) as reason:
             if fast is not None:

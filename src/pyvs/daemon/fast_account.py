@@ -10,6 +10,7 @@ from pyvs.core.flags import Family, Forward
 from pyvs.core.namespace import Namespace
 from pyvs.core.wording import counted
 from pyvs.fastpath.refusal import ELSEWHERE, is_elsewhere
+from pyvs.fastpath.sizes import ENTRIES
 from pyvs.fastpath.tables import LIMITS
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def _lines(fast: Fast) -> Iterator[str]:
             for place in places
             if place.service.af == family
         )
-        yield f"  {name:<12} {filled} of {fast.fast.loaded.entries(name)} entries"
+        many = fast.fast.loaded.entries(name)
+        yield f"  {name:<12} {filled} of {many} entries, room for {many // ENTRIES} connections with NAT"
     filled = sum(place.persistent for place in places)
     yield f"  {'templates':<12} {filled} of {fast.fast.loaded.entries('templates')} entries"
     yield f"  {'dests':<12} {len(places)} of {LIMITS['MAX_DESTS']} entries"

@@ -12,7 +12,6 @@ the caller's choice, below LIMITS["MAX_DESTS"].
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
@@ -43,11 +42,12 @@ from pyvs.fastpath.layout import (
     Layout,
 )
 from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
-from pyvs.fastpath.objects import CONNECTIONS, TEMPLATES, LoadedObject
+from pyvs.fastpath.objects import LoadedObject
 from pyvs.fastpath.own import OwnAddresses
 from pyvs.fastpath.reports import Reports
 from pyvs.fastpath.server import Server
 from pyvs.fastpath.services import Services
+from pyvs.fastpath.sizes import entries_for_memory, of_maps, pinned
 from pyvs.fastpath.sweep import Ended, Sweeper
 from pyvs.fastpath.sweep_by_key import KeySweeper
 from pyvs.fastpath.tables import LIMITS, Flag, Miss, Status
@@ -60,13 +60,10 @@ HOP_AGE: Final = 1.0
 REDIRECT_LOAD: Final = 0.02
 """Seconds that a redirect takes from a host's share of them. Kernel: `ip_rt_redirect_load`."""
 UDP_TIMEOUT: Final = 300.0
-ENTRY_BYTES: Final = 136
-"""What an entry of IPv4 takes, its place in the hash included."""
 STRETCH: Final = 512
 """Entries that are looked at in one go."""
 _JUDGED: Final = Struct("=II")
 _JUDGED_AT: Final = CONN.offset("status")
-LEAST_ENTRIES: Final = 1 << 16
 _NUMBER: Final = Layout("number", Field("number", "u32"))
 _COUNT: Final = Layout("count", Field("count", "u64"))
 
@@ -105,7 +102,8 @@ class FastPath:
         """Load the programs. pins: a folder of a bpf file system.
 
         connections: entries of each family, two for one with NAT, whose memory is taken at once; 0: by the host's.
-        Maps that are pinned there already are taken over with all that they hold. Raises FastPathUnavailable.
+        Maps that are pinned there already are taken over with all that they hold, and as large as they are.
+        Raises FastPathUnavailable, OSError.
         """
         try:
             jiffies = Jiffies.read()
@@ -113,9 +111,9 @@ class FastPath:
             raise FastPathUnavailable(
                 f"the fast path needs root: the kernel's clock can't be read: {error}"
             ) from None
-        entries = connections or entries_for_memory()
-        sizes = dict.fromkeys(CONNECTIONS, entries)
-        sizes |= dict.fromkeys(TEMPLATES, max(min(entries // 2, LIMITS["MAX_TEMPLATES"]), 1))
+        sizes = of_maps(connections or entries_for_memory())
+        if pins is not None:
+            sizes |= pinned(pins, sizes)
         name = f"pyvs_{mode}"
         loaded = cls._load(name, pins, sizes)
         fast = cls(mode, loaded, jiffies)
@@ -335,10 +333,3 @@ class FastPath:
         """What the program makes of a frame that came in by a device. Raises OSError."""
         run = run_tc if self.mode == "tc" else run_xdp
         return run(self.program, frame, ifindex, **options)
-
-
-def entries_for_memory() -> int:
-    """Entries of a connection table that take about a 64th of this host's memory: a power of two."""
-    share = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 64
-    entries = 1 << (share // ENTRY_BYTES).bit_length() - 1
-    return min(max(entries, LEAST_ENTRIES), LIMITS["MAX_CONNECTIONS"])

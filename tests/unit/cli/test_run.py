@@ -110,6 +110,23 @@ def test_a_mark_is_one_bit(mark: str) -> None:
     assert "expected one bit" in done.output
 
 
+def test_how_many_connections_the_fast_path_has_room_for(
+    director: type[FakeDirector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "most_connections", lambda: 5000)
+    for number in (1024, 5000):
+        assert CliRunner().invoke(run, ["--fast-connections", str(number)]).exit_code == 0
+        assert director.made.pop()[0].fast_connections == number
+    for number in (-1, 0, 1023, 5001):
+        done = CliRunner().invoke(run, ["--fast-connections", str(number)])
+        assert done.exit_code == 2
+        assert done.output == (
+            f"pyvs run: --fast-connections {number}: expected 1024 to 5000, for which half of this host's memory "
+            "has room\n"
+        )
+        assert director.made == []
+
+
 def test_the_ftp_helper_can_be_left_out(director: type[FakeDirector]) -> None:
     assert CliRunner().invoke(run, ["--ftp-ports", "none"]).exit_code == 0
     assert director.made == [(Options(ftp_ports=(), fast="auto", state_dir=STATE), "/run/theirs")]

@@ -23,9 +23,9 @@ from pyvs.fastpath.owner import SharedTable
 from pyvs.testing.shared import NOW
 
 
-def opened(choice: room.Choice, engine: Engine) -> tuple[Fast | None, str]:
+def opened(choice: room.Choice, engine: Engine, connections: int = 0) -> tuple[Fast | None, str]:
     written = io.StringIO()
-    fast = Fast.open(choice, engine, cast("Any", Host()), Log(written), lambda: NOW)
+    fast = Fast.open(choice, engine, cast("Any", Host()), Log(written), lambda: NOW, connections=connections)
     return fast, written.getvalue()
 
 
@@ -47,6 +47,24 @@ def test_open(
     assert asked == [(mode, folder)]
     assert isinstance(engine.ns.connections, SharedTable)
     assert log == ""
+
+
+@pytest.mark.parametrize(("wanted", "told"), [(0, False), (512, False), (513, True)])
+def test_tables_that_keep_their_size_are_told_of(
+    folder: Path, maps: MemoryFast, monkeypatch: pytest.MonkeyPatch, wanted: int, told: bool
+) -> None:
+    asked: list[int] = []
+
+    def load(mode: str, *, pins: Path, connections: int) -> MemoryFast:
+        asked.append(connections)
+        return maps
+
+    monkeypatch.setattr(FastPath, "open", load)
+    monkeypatch.setattr(pins, "prepare", lambda: folder)
+    fast, log = opened("tc", Engine(Host(), now=NOW), wanted)
+    assert fast is not None
+    assert asked == [2 * wanted]
+    assert ("keeps room for 512 connections, as the director before left it" in log) == told
 
 
 def test_off_is_off() -> None:
@@ -75,7 +93,7 @@ def test_what_was_loaded_is_let_go_when_the_rest_fails(
     def changes(*_: object) -> None:
         raise OSError(errno.ENOMEM, "no memory")
 
-    monkeypatch.setattr(FastPath, "open", lambda mode, pins: maps)
+    monkeypatch.setattr(FastPath, "open", lambda mode, pins, connections: maps)
     monkeypatch.setattr(pins, "prepare", lambda: folder)
     monkeypatch.setattr(room, "Changes", changes)
     fast, log = opened("tc", Engine(Host(), now=NOW))
