@@ -21,7 +21,7 @@ from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Family, Forward, Hook, Proto, ServiceFlag
 from pyvs.core.packet.packet import Packet
-from pyvs.fastpath import owner
+from pyvs.fastpath import owner, returns
 from pyvs.fastpath.change import Changes
 from pyvs.fastpath.claims import raw_key
 from pyvs.fastpath.clock import Jiffies
@@ -189,8 +189,8 @@ WALK = st.lists(PACKETS, max_size=40)
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has come back is held at once, and for long."""
-    monkeypatch.setattr(owner, "OFTEN", 0)
-    monkeypatch.setattr(owner, "HOLD", 5.0)
+    monkeypatch.setattr(returns, "OFTEN", 0)
+    monkeypatch.setattr(returns, "HOLD", 5.0)
 
 
 def packet_of(course: Course, fields: tuple[Any, ...]) -> bytes:

@@ -21,6 +21,7 @@ from pyvs.fastpath.claims import Claims, raw_key
 from pyvs.fastpath.controls import Controls
 from pyvs.fastpath.entries import OffloadedConnection, client_key, client_of, from_entry
 from pyvs.fastpath.layout import KEY4, KEY6
+from pyvs.fastpath.returns import Returns
 from pyvs.fastpath.templates import Template, Templates
 from pyvs.fastpath.views import View, complete, engine_connection, fill, offloaded_connection, view
 
@@ -31,20 +32,12 @@ if TYPE_CHECKING:
     from pyvs.fastpath.newcomers import Name
     from pyvs.fastpath.sweep import Ended
 
-HOLD: Final = 0.05
-"""Seconds that a connection stays with the engine that comes back often."""
-OFTEN: Final = 16
-"""So many times it goes to the maps again at once: packets were still under way, or a next hop unknown."""
-LONGEST_HOLD: Final = 10.0
-"""Each further time it stays twice as long, up to this."""
 OVERLAP: Final = 0.02
 """Seconds until one of two connections with the same ends is gone."""
 SETTLED: Final = 128
 """Connections made that are handed over in one go: some milliseconds."""
 TAKEN: Final = 64
 """Connections that are taken back in one go."""
-REMEMBERED: Final = 10_000
-"""So many connections that came back are remembered."""
 FULL: Final = "the connection table of the fast path is full"
 
 _WHOLE: Final = frozenset({KEY4.size - 4, KEY6.size - 4})
@@ -65,8 +58,7 @@ class SharedTable(ConnectionTable):
         """Made since the last `settle`."""
         self.held: dict[Connection, float] = {}
         """Came back: until when they stay."""
-        self.returns: dict[bytes, int] = {}
-        """How often connections came back."""
+        self.returns = Returns()
         self.claims = Claims(fast, mirror)
         self.mapped = Templates(ns, fast, mirror)
         """The templates in the maps."""
@@ -340,13 +332,11 @@ class SharedTable(ConnectionTable):
 
     def _hold(self, conn: Connection, raw: bytes, now: float) -> None:
         """Keep it for a moment if it comes back all the time."""
-        if len(self.returns) >= REMEMBERED:
-            self.returns.clear()
-        often = self.returns[raw] = self.returns.get(raw, 0) + 1
-        if often <= OFTEN:
-            self.fresh.append(conn)
+        seconds = self.returns.hold(raw, now)
+        if seconds:
+            self.held[conn] = now + seconds
         else:
-            self.held[conn] = now + min(HOLD * (1 << min(often - OFTEN, 20)), LONGEST_HOLD)
+            self.fresh.append(conn)
 
     def _leave(self, place: Place, *, inactive: bool) -> None:
         """One less in the maps; what the engine has counted stays."""

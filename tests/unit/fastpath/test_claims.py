@@ -9,7 +9,7 @@ from pyvs.core.connections import expiry
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Hook
 from pyvs.core.packet.packet import Packet
-from pyvs.fastpath import owner
+from pyvs.fastpath import returns
 from pyvs.fastpath.claims import ALIVE, BEAT
 from pyvs.fastpath.entries import OffloadedConnection, client_key, key, to_entries
 from pyvs.fastpath.layout import CONN4, KEY6
@@ -78,7 +78,7 @@ def test_what_the_engine_makes_is_claimed_until_it_is_handed_over(case: Case) ->
 
 
 def test_what_comes_back_is_claimed_in_its_place(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owner, "OFTEN", 0)
+    monkeypatch.setattr(returns, "OFTEN", 0)
     case.arrive(40000)
     case.settle()
     case.arrive(40000, ACK)

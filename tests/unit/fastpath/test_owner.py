@@ -5,7 +5,7 @@ import pytest
 from pyvs.core.connections import expiry
 from pyvs.core.flags import Forward
 from pyvs.fastpath import fast, owner, refusal
-from pyvs.fastpath.owner import HOLD, OFTEN
+from pyvs.fastpath.returns import HOLD, OFTEN
 from pyvs.fastpath.views import View
 from pyvs.testing.shared import ACK, CLIENT, VIP, Shared, packed
 
@@ -68,9 +68,11 @@ def test_one_that_comes_back_often_stays(shared: Shared) -> None:
     shared.from_client(40000)
     shared.settle()
     for _ in range(OFTEN):
+        shared.now += 2 * HOLD
         shared.from_client(40000, ACK)
         shared.settle()
         assert shared.offloaded() == 1
+    shared.now += 2 * HOLD
     shared.from_client(40000, ACK)
     shared.settle()
     assert shared.offloaded() == 0

@@ -9,7 +9,8 @@ from pyvs.core.control.specs import DestKey, DestSpec
 from pyvs.core.flags import Forward
 from pyvs.fastpath.entries import server_key
 from pyvs.fastpath.layout import CONN4, OWNER
-from pyvs.fastpath.owner import FULL, HOLD, OFTEN, SharedTable
+from pyvs.fastpath.owner import FULL, SharedTable
+from pyvs.fastpath.returns import HOLD, OFTEN
 from pyvs.fastpath.tables import LIMITS, Flag
 from pyvs.fastpath.views import View
 from pyvs.testing.shared import ACK, KEY, SERVERS, Shared
@@ -146,10 +147,12 @@ def test_one_that_comes_back_all_the_time_is_held_longer_and_longer(case: Case) 
     case.shared.from_client(40000)
     case.shared.settle()
     for _ in range(OFTEN):
+        case.shared.now += 2 * HOLD
         case.shared.from_client(40000, ACK)
         case.shared.settle()
         assert case.shared.offloaded() == 1
     for doubling in (1, 2):
+        case.shared.now += 2 * HOLD
         case.shared.from_client(40000, ACK)
         case.shared.settle()
         assert case.shared.offloaded() == 0
