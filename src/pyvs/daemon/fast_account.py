@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -52,20 +52,20 @@ def _lines(fast: Fast) -> Iterator[str]:
         yield f"reported to the synchronisation master: {fast.relay.told}, lost: {fast.fast.untold()}"
     served = sum(place.pulled["inpkts"] + place.pulled["outpkts"] for place in places)
     yield f"served: {counted(served, 'packet')}"
-    yield "not served, by reason:"
-    for miss, count in fast.fast.misses().items():
-        if count:
-            yield f"  {count:>12}  {miss.sentence}"
-    yield "connections that stayed with the engine, by reason:"
-    for why, many in table.kept.most_common():
-        yield f"  {many:>12}  {why}"
+    missed = fast.fast.misses().items()
+    yield from _list(
+        "not served, by reason", (f"{count:>12}  {miss.sentence}" for miss, count in missed if count)
+    )
+    yield from _list(
+        "connections that stayed with the engine, by reason",
+        (f"{many:>12}  {why}" for why, many in table.kept.most_common()),
+    )
     if fast.newcomers is not None:
-        yield "services whose new connections go up, by reason:"
-        for name, why in fast.newcomers.refused.items():
-            yield f"  {name}: {why}"
-    yield "servers:"
-    for place in places:
-        yield f"  {place.number:>5}  {_server(mirror.ns, place)}"
+        refused = fast.newcomers.refused.items()
+        yield from _list(
+            "services whose new connections go up, by reason", (f"{name}: {why}" for name, why in refused)
+        )
+    yield from _list("servers", (f"{place.number:>5}  {_server(mirror.ns, place)}" for place in places))
     yield "maps:"
     for family, name in ((Family.INET, "conns4"), (Family.INET6, "conns6")):
         filled = sum(
@@ -80,8 +80,15 @@ def _lines(fast: Fast) -> Iterator[str]:
     yield f"  {'dests':<12} {len(places)} of {LIMITS['MAX_DESTS']} entries"
 
 
-def _server(ns: Namespace, place: Place) -> str:
+def _list(head: str, lines: Iterable[str]) -> Iterator[str]:
+    """Lines below a heading, if there are any."""
+    for number, line in enumerate(lines):
+        if not number:
+            yield f"{head}:"
+        yield f"  {line}"
 
+
+def _server(ns: Namespace, place: Place) -> str:
     name = Namespace.name_of(place.dest.addr, place.dest.port)
     why = place.refused
     if why is None and not place.dest.available:
