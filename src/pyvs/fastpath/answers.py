@@ -14,7 +14,7 @@ from typing import Final
 
 from pyvs.fastpath import build
 from pyvs.fastpath.libbpf import call
-from pyvs.fastpath.objects import LoadedObject
+from pyvs.fastpath.objects import LoadedObject, begun
 
 NAME: Final = "pyvs_answer"
 
@@ -28,15 +28,11 @@ class Answers:
         Raises FastPathUnavailable, OSError.
         """
         shared = {name: fd for name, fd in loaded.maps.items() if name != "rodata"}
-        self._object = LoadedObject(build.program(NAME), shared=shared)
         self._pin = folder / NAME
-        try:
+        with begun(LoadedObject(build.program(NAME), shared=shared)) as self._object:
             self._pin.unlink(missing_ok=True)
             self.program = self._object.program(NAME)
             call("bpf_obj_pin", self.program, os.fsencode(self._pin))
-        except OSError:
-            self._object.close()
-            raise
 
     @property
     def match(self) -> str:

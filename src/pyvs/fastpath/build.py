@@ -1,6 +1,7 @@
 """The programs: as they came with the package, or compiled by clang into a cache when the sources are at hand.
 
-A wheel holds the object files; an editable install compiles each on first use.
+A wheel holds the object files; an editable install compiles each on first use. Beside a file of the cache lies the
+digest of what the compiler wrote: what has become another file since is compiled anew.
 """
 
 from __future__ import annotations
@@ -100,11 +101,21 @@ def program(name: str) -> Path:
         return shipped
     folder = cache() / fingerprint()
     built = folder / f"{name}.o"
-    if not built.exists():
+    seal = built.with_suffix(".sha256")
+    if not _is_whole(built, seal):
         try:
             compile_into(folder, (name,))
+            seal.write_text(sha256(built.read_bytes()).hexdigest())
         except OSError as error:
             raise FastPathUnavailable(
                 f"the fast path's programs can't be compiled into {folder}: {error}"
             ) from None
     return built
+
+
+def _is_whole(built: Path, seal: Path) -> bool:
+    """Whether a file of the cache is what the compiler wrote; not if it can't be read."""
+    try:
+        return sha256(built.read_bytes()).hexdigest() == seal.read_text()
+    except (OSError, ValueError):
+        return False

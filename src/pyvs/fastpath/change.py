@@ -10,7 +10,7 @@ from pyvs.fastpath import build
 from pyvs.fastpath.layout import CHANGE, CLAIM, CONN4, CONN6, KEY4, KEY6, OWNER, TEMPLATE_CHANGE
 from pyvs.fastpath.libbpf import TestRunOptions, call
 from pyvs.fastpath.maps import ArrayMap
-from pyvs.fastpath.objects import LoadedObject
+from pyvs.fastpath.objects import LoadedObject, begun
 from pyvs.fastpath.tables import Flag
 
 SET: Final = 1
@@ -31,11 +31,12 @@ class Changes:
     def __init__(self, loaded: LoadedObject, pins: Path | None) -> None:
         """Raises FastPathUnavailable."""
         shared = {name: fd for name, fd in loaded.maps.items() if name != "rodata"}
-        self._object = LoadedObject(build.program("pyvs_change"), pins=pins, shared=shared)
-        self._program = self._object.program("pyvs_change")
-        self._template_program = self._object.program("pyvs_template")
-        self._claim_program = self._object.program("pyvs_claim")
-        self.owners = ArrayMap(self._object.maps["owners"], OWNER)
+        own = LoadedObject(build.program("pyvs_change"), pins=pins, shared=shared)
+        with begun(own) as self._object:
+            self._program = self._object.program("pyvs_change")
+            self._template_program = self._object.program("pyvs_template")
+            self._claim_program = self._object.program("pyvs_claim")
+            self.owners = ArrayMap(self._object.maps["owners"], OWNER)
 
     def make(
         self,

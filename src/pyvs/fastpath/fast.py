@@ -42,7 +42,7 @@ from pyvs.fastpath.layout import (
     Layout,
 )
 from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
-from pyvs.fastpath.objects import LoadedObject
+from pyvs.fastpath.objects import LoadedObject, begun
 from pyvs.fastpath.own import OwnAddresses
 from pyvs.fastpath.reports import Reports
 from pyvs.fastpath.server import Server
@@ -115,15 +115,22 @@ class FastPath:
         if pins is not None:
             sizes |= pinned(pins, sizes)
         name = f"pyvs_{mode}"
-        loaded = cls._load(name, pins, sizes)
-        fast = cls(mode, loaded, jiffies)
-        if f"persistent_{mode}" in loaded.maps:
-            calls = ArrayMap(loaded.maps[f"persistent_{mode}"], _NUMBER)
+        with begun(cls._load(name, pins, sizes)) as loaded:
+            fast = cls(mode, loaded, jiffies)
+            fast._begin()
+        return fast
+
+    def _begin(self) -> None:
+        """Write what the programs must find. Raises FastPathUnavailable, OSError."""
+        if (calls := f"persistent_{self.mode}") in self.loaded.maps:
+            programs = ArrayMap(self.loaded.maps[calls], _NUMBER)
             for index, family in enumerate((4, 6)):
-                calls.set(index, loaded.program(f"persistent{family}").to_bytes(4, sys.byteorder))
-        if not fast.settings.at(0)["hop_age"]:
-            fast.set_clock(jiffies)
-            fast.configure(
+                program = self.loaded.program(f"persistent{family}")
+                programs.set(index, program.to_bytes(4, sys.byteorder))
+        if not self.settings.at(0)["hop_age"]:
+            jiffies = self.jiffies
+            self.set_clock(jiffies)
+            self.configure(
                 udp_timeout=jiffies.length(UDP_TIMEOUT),
                 timeouts=tuple(jiffies.length(seconds) for seconds in TIMEOUTS),
                 generation=1,
@@ -131,7 +138,6 @@ class FastPath:
                 new=1,
                 pmtu_disc=1,
             )
-        return fast
 
     @staticmethod
     def _load(name: str, pins: Path | None, sizes: dict[str, int]) -> LoadedObject:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,7 @@ class LoadedObject:
             raise FastPathUnavailable(
                 f"the programs in {path.name} can't be read: {error.strerror}"
             ) from None
-        self.maps: dict[str, int] = {}
+        self.maps: dict[str, int] = _Maps(path.name)
         self._handles: dict[str, int] = {}
         handle = libbpf().bpf_object__next_map(self._handle, None)
         while handle:
@@ -79,21 +80,46 @@ class LoadedObject:
         return int(libbpf().bpf_map__max_entries(self._handles[name]))
 
     def program(self, name: str) -> int:
-        """A program's descriptor. Raises KeyError."""
-        found = libbpf().bpf_object__find_program_by_name(self._handle, name.encode())
-        if not found:
-            raise KeyError(name)
-        return call("bpf_program__fd", found)
+        """A program's descriptor. Raises FastPathUnavailable, OSError."""
+        return call("bpf_program__fd", self.handle_of(name))
 
     def handle_of(self, name: str) -> int:
-        """A program for libbpf's functions. Raises OSError."""
-        return pointer("bpf_object__find_program_by_name", self._handle, name.encode())
+        """A program for libbpf's functions. Raises FastPathUnavailable."""
+        found = libbpf().bpf_object__find_program_by_name(self._handle, name.encode())
+        if not found:
+            raise FastPathUnavailable(_without(self.path.name, "program", name))
+        return int(found)
 
     def close(self) -> None:
         """Let go of it."""
         if self._handle:
             libbpf().bpf_object__close(self._handle)
             self._handle = 0
+
+
+@contextlib.contextmanager
+def begun(loaded: LoadedObject) -> Iterator[LoadedObject]:
+    """An object file that is closed when what is done with it at first fails."""
+    try:
+        yield loaded
+    except BaseException:
+        loaded.close()
+        raise
+
+
+class _Maps(dict[str, int]):
+    """Descriptors by name; one that is not there is told in a sentence."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__()
+        self._file = file
+
+    def __missing__(self, name: str) -> int:
+        raise FastPathUnavailable(_without(self._file, "map", name))
+
+
+def _without(file: str, kind: str, name: str) -> str:
+    return f"{file} is not this version's object file: it has no {kind} {name}"
 
 
 def _plain(name: str) -> str:

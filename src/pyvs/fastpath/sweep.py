@@ -15,7 +15,7 @@ from pyvs.core.flags import Family
 from pyvs.fastpath import build
 from pyvs.fastpath.layout import KEY4, KEY6
 from pyvs.fastpath.libbpf import call, libbpf, pointer
-from pyvs.fastpath.objects import LoadedObject
+from pyvs.fastpath.objects import LoadedObject, begun
 
 RECORD: Final = Struct(f"=IIII{KEY6.size}s")
 """Family or 0, status, destination, packets and key of what ended."""
@@ -51,14 +51,13 @@ class Sweeper:
 
     def __init__(self, maps: Mapping[str, int]) -> None:
         """maps: descriptors by name. Raises FastPathUnavailable: a kernel without type information, say."""
-        self._object = LoadedObject(
-            build.program("pyvs_sweep"), shared={name: maps[name] for name in SHARED if name in maps}
-        )
-        self._links = [
-            self._attach("sweep4", maps["conns4"]),
-            self._attach("sweep6", maps["conns6"]),
-            self._attach("sweep_templates", maps["templates"]),
-        ]
+        shared = {name: maps[name] for name in SHARED if name in maps}
+        with begun(LoadedObject(build.program("pyvs_sweep"), shared=shared)) as self._object:
+            self._links = [
+                self._attach("sweep4", maps["conns4"]),
+                self._attach("sweep6", maps["conns6"]),
+                self._attach("sweep_templates", maps["templates"]),
+            ]
 
     def _attach(self, program: str, table: int) -> int:
         info = _LinkInfo(map_fd=table)

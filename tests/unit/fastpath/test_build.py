@@ -1,5 +1,6 @@
 import os
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,35 @@ def test_only_what_is_asked_for_is_compiled(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(build, "SHIPPED", tmp_path / "none")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     made = build.program("pyvs_repeat")
-    assert [file.name for file in made.parent.iterdir()] == ["pyvs_repeat.o"]
+    assert sorted(file.name for file in made.parent.iterdir()) == ["pyvs_repeat.o", "pyvs_repeat.sha256"]
+
+
+@pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not here")
+def test_what_is_no_longer_what_the_compiler_wrote_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(build, "SHIPPED", tmp_path / "none")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = build.program("pyvs_repeat")
+    whole = made.read_bytes()
+    seal = made.with_suffix(".sha256")
+    for spoil in (
+        lambda: made.write_bytes(whole[:1000]),
+        lambda: made.write_bytes(whole[:-1] + b"?"),
+        made.unlink,
+        seal.unlink,
+        lambda: seal.write_bytes(b"\xff"),
+    ):
+        spoil()
+        assert build.program("pyvs_repeat") == made
+        assert len(made.read_bytes()) == len(whole)
+        assert seal.read_text() == sha256(made.read_bytes()).hexdigest()
+    before = made.stat().st_ino
+    assert build.program("pyvs_repeat").stat().st_ino == before, "it is compiled once"
+    made.write_bytes(b"")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(FastPathUnavailable, match="no clang"):
+        build.program("pyvs_repeat")
 
 
 def test_the_cache_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,16 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pyvs.fastpath import build
+from pyvs.fastpath.answers import Answers
+from pyvs.fastpath.change import Changes
 from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath
 from pyvs.fastpath.objects import LoadedObject
+from pyvs.fastpath.sweep import Sweeper
+from pyvs.fastpath.sweep_by_key import KeySweeper
 
 
 def test_a_file_that_is_no_program(tmp_path: Path) -> None:
@@ -22,11 +27,44 @@ def test_maps_are_shared(fast: FastPath) -> None:
     try:
         fast.configure(drop_rate=77)
         assert other.program("pyvs_xdp") > 0
-        with pytest.raises(KeyError, match="nothing"):
-            other.program("nothing")
-        with pytest.raises(OSError, match="No such file"):
-            other.handle_of("nothing")
+        for ask in (other.program, other.handle_of):
+            with pytest.raises(
+                FastPathUnavailable, match=r"pyvs_xdp\.o is not this .*: it has no program nothing"
+            ):
+                ask("nothing")
+        with pytest.raises(FastPathUnavailable, match=r"it has no map nothing"):
+            other.maps["nothing"]
+        assert "nothing" not in other.maps
         assert fast.settings.at(0)["drop_rate"] == 77
     finally:
         fast.configure(drop_rate=0)
         other.close()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("use", "missing"),
+    [
+        (lambda fast: FastPath.open("xdp", connections=64), "program pyvs_xdp"),
+        (lambda fast: Changes(fast.loaded, None), "program pyvs_change"),
+        (lambda fast: Sweeper(fast.loaded.maps), "program sweep4"),
+        (lambda fast: KeySweeper(fast.loaded.maps, fast.jiffies), "program pyvs_end"),
+        (lambda fast: Answers(fast.loaded, Path("/nowhere")), "program pyvs_answer"),
+    ],
+)
+def test_an_object_file_of_something_else_is_told_in_a_sentence(
+    fast: FastPath, monkeypatch: pytest.MonkeyPatch, use: Callable[[FastPath], object], missing: str
+) -> None:
+    closed: list[LoadedObject] = []
+    close = LoadedObject.close
+
+    def note(loaded: LoadedObject) -> None:
+        closed.append(loaded)
+        close(loaded)
+
+    real = build.program("pyvs_repeat")
+    monkeypatch.setattr(build, "program", lambda name: real)
+    monkeypatch.setattr(LoadedObject, "close", note)
+    with pytest.raises(FastPathUnavailable, match=rf"pyvs_repeat\.o .*it has no {missing}"):
+        use(fast)
+    assert [loaded.path for loaded in closed] == [real], "nothing of it stays in the kernel"
