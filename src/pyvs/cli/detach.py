@@ -11,6 +11,7 @@ from pyvs.core.errors import PyvsError
 from pyvs.core.wording import counted
 from pyvs.daemon.director import only_one
 from pyvs.fastpath import links, pins
+from pyvs.fastpath.errors import NEEDS_ROOT
 
 FAILED: Final = 1
 
@@ -31,13 +32,16 @@ def detach() -> None:
             err=True,
         )
         sys.exit(FAILED)
+    seen = False
     try:
         base = pins.home()
         seen = base.is_dir() or pins.is_bpf(pins.file_system())
         taken = sum(links.detach(folder / pins.LINKS) for folder in sorted(base.glob("layout-*")))
         unpinned = pins.remove(base)
     except OSError as error:
-        click.echo(f"pyvs detach: the fast path is still in the kernel: {error}", err=True)
+        what = "the fast path is still in the kernel" if seen else "it can't be seen what is in the kernel"
+        need = f"; {NEEDS_ROOT}" if isinstance(error, PermissionError) else ""
+        click.echo(f"pyvs detach: {what}: {error}{need}", err=True)
         sys.exit(FAILED)
     if taken:
         click.echo(f"the fast path is off {counted(taken, 'device')}")

@@ -29,18 +29,22 @@ def fast() -> None:
         if error.errno == Errno.ENOENT and "no file" in str(error):
             click.echo("the director here runs without the fast path: its log says why")
             return
-        kept = _kept()
+        kept = "" if error.errno == Errno.EPERM else _kept()
         click.echo(f"pyvs fast: {error}" + (f"; {kept}" if kept else ""), err=True)
         sys.exit(FAILED)
 
 
 def _kept() -> str:
     """What is there without a director."""
-    with contextlib.suppress(OSError):
+    try:
         base = pins.home()
-        if any(base.glob("layout-*/links/*")):
+        if base.is_dir() and any(base.glob("layout-*/links/*")):
             return (
                 f"the programs that it left, in {base}, go on serving its connections until "
                 "the next `pyvs run` takes them over, or `pyvs detach` ends them"
             )
+    except PermissionError:
+        return "only root can see whether one has left its programs"
+    except OSError:  # no cookie of the namespace
+        pass
     return ""

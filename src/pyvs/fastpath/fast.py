@@ -23,7 +23,7 @@ from pyvs.core.protocols.tcp_states import TIMEOUTS
 from pyvs.fastpath import build
 from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.entries import OffloadedConnection, client_key, from_entry, server_key, to_entries
-from pyvs.fastpath.errors import FastPathUnavailable
+from pyvs.fastpath.errors import NEEDS_ROOT, FastPathUnavailable
 from pyvs.fastpath.layout import (
     CONN,
     CONN4,
@@ -108,9 +108,7 @@ class FastPath:
         try:
             jiffies = Jiffies.read()
         except OSError as error:
-            raise FastPathUnavailable(
-                f"the fast path needs root: the kernel's clock can't be read: {error}"
-            ) from None
+            raise FastPathUnavailable(f"{NEEDS_ROOT}: the kernel's clock can't be read: {error}") from None
         sizes = of_maps(connections or entries_for_memory())
         if pins is not None:
             sizes |= pinned(pins, sizes)

@@ -21,7 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from pyvs.fastpath.errors import FastPathUnavailable
+from pyvs.fastpath.errors import NEEDS_ROOT, FastPathUnavailable
 from pyvs.fastpath.layout import LAYOUTS, VERSION
 
 USUAL: Final = Path("/sys/fs/bpf")
@@ -85,7 +85,7 @@ def prepare() -> Path:
             )
         (folder / LINKS).mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        need = "; the fast path needs root" if isinstance(error, PermissionError) else ""
+        need = f"; {NEEDS_ROOT}" if isinstance(error, PermissionError) else ""
         raise FastPathUnavailable(f"nothing can be pinned below {place}: {error.strerror}{need}") from None
     return folder
 

@@ -58,10 +58,10 @@ class UnixTransport:
             ) from None
         except OSError as problem:
             door.close()
-            errno = Errno.EPERM if isinstance(problem, PermissionError) else Errno.EINVAL
-            remedy = " (you must be root)" if errno is Errno.EPERM else ""
-            reason = problem.strerror or problem
-            raise ControlError(errno, f"{os.fspath(self._path)}: {reason}{remedy}") from None
+            reason = f"{os.fspath(self._path)}: {problem.strerror or problem}"
+            if isinstance(problem, PermissionError):
+                raise ControlError(Errno.EPERM, f"only root may ask the director here ({reason})") from None
+            raise ControlError(Errno.EINVAL, reason) from None
         self._socket = door
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from pyvs.cli.main import main
 from pyvs.core.errors import PyvsError
 from pyvs.fastpath import links, pins
+from pyvs.fastpath.errors import NEEDS_ROOT
 
 
 class Lock:
@@ -126,3 +127,16 @@ def test_what_cant_be_taken_away_is_told(lock: Lock, home: Path, monkeypatch: py
     assert (result.exit_code, result.stdout) == (1, "")
     assert "the fast path is still in the kernel: " in result.stderr
     assert "Operation not permitted" in result.stderr
+    assert result.stderr.endswith(f"; {NEEDS_ROOT}\n")
+    assert "CAP_BPF" in result.stderr
+
+
+def test_without_privilege_it_can_t_be_seen(lock: Lock, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_dir(place: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    result = run()
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("pyvs detach: it can't be seen what is in the kernel: ")
+    assert result.stderr.endswith(f"; {NEEDS_ROOT}\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import select
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +106,19 @@ def test_other_refusals_are_told(path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(UnixTransport, "proc", refuse)
     result = run()
     assert (result.exit_code, result.stderr) == (1, "pyvs fast: you must be root\n")
+
+
+def test_who_is_not_root_cannot_see_what_was_left(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_dir(place: Path) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+
+    home = pins.home()
+    monkeypatch.setattr(pins, "home", lambda: home)
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    result = run()
+    assert result.exit_code == 1
+    assert "no director runs" in result.stderr
+    assert result.stderr.endswith("; only root can see whether one has left its programs\n")
 
 
 def test_a_socket_that_is_not_there_is_no_missing_text(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Both ends of the UNIX socket: the director's in a thread that serves until it is told to stop."""
 
+import errno
 import os
 import select
 import socket
@@ -237,6 +238,19 @@ def test_strangers_may_read_texts_only(server: Server, path: Path, monkeypatch: 
                 verb()
             assert refusal.value.errno == Errno.EPERM
         transport.close()
+
+
+def test_a_socket_that_may_not_be_reached(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(door: socket.socket, address: str) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    transport = UnixTransport(path)
+    with pytest.raises(
+        ControlError, match=r"^only root may ask the director here \(.*: Permission denied\)$"
+    ) as why:
+        transport.connect()
+    assert why.value.errno == Errno.EPERM
 
 
 def test_root_and_the_director_s_own_user_may_administer() -> None:
