@@ -29,7 +29,8 @@ class Status(IntEnum):
     TO_ASSURE = 0x8000
     """Of UDP: the server's next packet tells the template."""
     CLAIMED = 0x8_0000
-    """No connection: the engine has that of this key. Above the forwarding method."""
+    """No connection: the engine has that of this key, or it is just ending: its state and its counts are settled.
+    Above the forwarding method."""
 
 
 class TemplateStatus(IntEnum):

@@ -11,11 +11,9 @@ static __always_inline struct conn *find(const void *key, bool six) {
     return six ? bpf_map_lookup_elem(&conns6, key) : bpf_map_lookup_elem(&conns4, key);
 }
 
-static __always_inline void forget(const void *key, bool six) {
-    if (six)
-        bpf_map_delete_elem(&conns6, key);
-    else
-        bpf_map_delete_elem(&conns4, key);
+// Whether it was there.
+static __always_inline bool forget(const void *key, bool six) {
+    return !(six ? bpf_map_delete_elem(&conns6, key) : bpf_map_delete_elem(&conns4, key));
 }
 
 static __always_inline void *address(struct conn *conn) { return conn + 1; }
@@ -64,12 +62,19 @@ static __always_inline __u32 last_end(const struct conn *conn, const struct conn
     return (__s32)(other - end) > 0 ? other : end;
 }
 
-// Of both directions, the other's only if it is still this connection's.
-static __always_inline void end_connection(const void *key, void *other, bool single, bool six) {
-    forget(key, six);
+// The status that a connection has when it is over or taken: from now on no packet changes it any more.
+static __always_inline __u32 last_status(struct conn *conn) {
+    return __sync_fetch_and_or(&conn->status, STATUS_CLAIMED);
+}
+
+// Of both directions, the other's only if it is still this connection's. Whether it was there: another processor may have
+// ended it, and has counted that.
+static __always_inline bool end_connection(const void *key, void *other, bool single, bool six) {
+    bool ended = forget(key, six);
     if (!single) {
         struct conn *reply = find(other, six);
         if (reply && belongs(reply, address(reply), key, false, six))
             forget(other, six);
     }
+    return ended;
 }

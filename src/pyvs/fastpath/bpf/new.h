@@ -7,6 +7,7 @@
 #include "sync.h"
 
 #define FTP_DATA_PORT 20
+#define ALREADY_THERE -17  // EEXIST
 
 #ifndef PYVS_NO_TAIL
 MAP(PERSISTENT, BPF_MAP_TYPE_PROG_ARRAY, 2, __u32, __u32, 0);  // by family, of either kind of program
@@ -37,12 +38,13 @@ static __always_inline bool to_drop(void) {
     return true;
 }
 
-static __always_inline bool insert(const void *key, const void *conn, bool six, __u64 flags) {
-    return !(six ? bpf_map_update_elem(&conns6, key, conn, flags) : bpf_map_update_elem(&conns4, key, conn, flags));
+static __always_inline long insert(const void *key, const void *conn, bool six, __u64 flags) {
+    return six ? bpf_map_update_elem(&conns6, key, conn, flags) : bpf_map_update_elem(&conns4, key, conn, flags);
 }
 
-// Both entries of a connection with NAT, or none.
-static __always_inline bool insert_both4(const struct key4 *key, struct conn4 *in, const struct dest *dest) {
+// Both entries of a connection with NAT, or none. What stands in the place of the server's may be an older one's, never
+// what stands in the client's: another processor was faster then.
+static __always_inline long insert_both4(const struct key4 *key, struct conn4 *in, const struct dest *dest) {
     struct key4 back = {.saddr = dest->addr[0], .daddr = key->saddr, .sport = in->port, .dport = key->sport};
     struct conn4 out = {};
     back.protocol = key->protocol;
@@ -58,15 +60,16 @@ static __always_inline bool insert_both4(const struct key4 *key, struct conn4 *i
     out.port = key->dport;
     out.addr_check = delta(dest->addr, &key->daddr, 4);
     out.check = fold((__u32)out.addr_check + delta(&in->port, &key->dport, 2));
-    if (!insert(key, in, false, BPF_ANY))
-        return false;
-    if (insert(&back, &out, false, BPF_ANY))
-        return true;
-    forget(key, false);
-    return false;
+    long why = insert(key, in, false, BPF_NOEXIST);
+    if (why)
+        return why;
+    why = insert(&back, &out, false, BPF_ANY);
+    if (why)
+        forget(key, false);
+    return why;
 }
 
-static __always_inline bool insert_both6(const struct key6 *key, struct conn6 *in, const struct dest *dest) {
+static __always_inline long insert_both6(const struct key6 *key, struct conn6 *in, const struct dest *dest) {
     struct key6 back = {.sport = in->port, .dport = key->sport, .protocol = key->protocol};
     struct conn6 out = {};
     __builtin_memcpy(back.saddr, dest->addr, 16);
@@ -83,12 +86,13 @@ static __always_inline bool insert_both6(const struct key6 *key, struct conn6 *i
     out.port = key->dport;
     out.addr_check = delta(dest->addr, key->daddr, 16);
     out.check = fold((__u32)out.addr_check + delta(&in->port, &key->dport, 2));
-    if (!insert(key, in, true, BPF_ANY))
-        return false;
-    if (insert(&back, &out, true, BPF_ANY))
-        return true;
-    forget(key, true);
-    return false;
+    long why = insert(key, in, true, BPF_NOEXIST);
+    if (why)
+        return why;
+    why = insert(&back, &out, true, BPF_ANY);
+    if (why)
+        forget(key, true);
+    return why;
 }
 
 static __always_inline void service_key_of(struct service_key *wanted, const void *key, bool six) {
@@ -227,13 +231,13 @@ static __always_inline int begin_with(ctx_t *ctx, struct frame *f, const void *k
         if (f->protocol == IPPROTO_TCP && state == TCP_ESTABLISHED)
             assure(by->number);
     }
-    bool made = method != FORWARD_MASQ ? insert(key, &new_, six, BPF_ANY)
-                : six                  ? insert_both6(key, (void *)&new_, dest)
-                                       : insert_both4(key, (void *)&new_, dest);
-    if (!made) {
+    long not_made = method != FORWARD_MASQ ? insert(key, &new_, six, BPF_NOEXIST)
+                    : six                  ? insert_both6(key, (void *)&new_, dest)
+                                           : insert_both4(key, (void *)&new_, dest);
+    if (not_made) {
         if (by)
             leave(by->number, by->first);
-        return miss(MISS_TABLE_FULL, DROP);
+        return not_made == ALREADY_THERE ? miss(MISS_NOT_HERE, UP) : miss(MISS_TABLE_FULL, DROP);
     }
     service->cursor = cursor;
     bound(dest, active);

@@ -53,14 +53,15 @@ static __always_inline bool end_if_over(struct conn *conn, struct ended *ended, 
     }
     if (partner && !at_once && !expired(&f, partner))
         return false;
-    ended->kind = six ? 10 : 2;
-    ended->status = conn->status;
+    ended->status = last_status(conn) & ~(__u32)STATUS_CLAIMED;
     if (protocol == IPPROTO_UDP && partner && partner->packets)
         ended->status |= STATUS_ASSURED;  // it was answered
     ended->dest = conn->dest;
     ended->packets = conn->packets;
     __u32 template = conn->template, since = at_once ? f.now : last_end(conn, partner);
-    end_connection(&ended->key, &other, !partner, six);
+    if (!end_connection(&ended->key, &other, !partner, six))
+        return false;
+    ended->kind = six ? 10 : 2;
     struct dest *dest = bpf_map_lookup_elem(&dests, &ended->dest);
     if (dest)
         unbound(dest, protocol == IPPROTO_TCP && !(ended->status & STATUS_INACTIVE));

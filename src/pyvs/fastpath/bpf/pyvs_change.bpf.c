@@ -88,7 +88,9 @@ static __always_inline int take(struct claim *claim, bool six) {
     struct conn *conn = find(&key, six);
     if (!conn || conn->dest == CLAIMED || conn->status & STATUS_REPLY)
         return 1;
-    __u32 status = __sync_fetch_and_or(&conn->status, STATUS_CLAIMED);
+    __u32 status = last_status(conn);
+    if (status & STATUS_CLAIMED)
+        return 1;  // it is just ending
     __builtin_memcpy(claim->conn, conn, six ? sizeof(struct conn6) : sizeof(struct conn4));
     ((struct conn *)claim->conn)->status = status;
     conn->told = claim->claimant;

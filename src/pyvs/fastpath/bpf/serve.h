@@ -20,11 +20,13 @@ static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key,
         partner = find(&other, six);
     }
     if (reply) {
-        if (!partner) {
+        if (!partner || !belongs(partner, address(partner), key, true, six)) {
             forget(key, six);
             return miss(MISS_NO_SERVICE, UP);
         }
         truth = partner;
+    } else if (partner && !belongs(partner, address(partner), key, false, six)) {
+        partner = 0;
     }
     bool over = expired(f, conn) && (!partner || expired(f, partner));
     if (reply) {
@@ -47,15 +49,19 @@ static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key,
             again = true;
         }
         if (again) {
-            old->dest = dest;
-            old->number = conn->dest;
-            old->active = !(truth->status & STATUS_INACTIVE);
-            old->template = truth->template;
+            __u32 last = last_status(conn), number = conn->dest, template = conn->template;
+            if (last & STATUS_CLAIMED)
+                return miss(MISS_NOT_HERE, UP);  // another processor is at its end
             old->since = over ? last_end(conn, partner) : f->now;
-            end_connection(key, &other, single, six);
-            if (over) {
-                unbound(dest, old->active);
-                old->dest = 0;
+            if (end_connection(key, &other, !partner, six)) {
+                old->active = !(last & STATUS_INACTIVE);
+                old->template = template;
+                if (over) {
+                    unbound(dest, old->active);
+                } else {
+                    old->dest = dest;
+                    old->number = number;
+                }
             }
             old->anew = true;
             return UP;
@@ -64,11 +70,12 @@ static __always_inline int unusual(ctx_t *ctx, struct frame *f, const void *key,
     if (f->protocol == IPPROTO_TCP) {
         __u32 status = transition(truth, dest, conn->status, row);
         __u32 state = state_of(status), timeout = timeout_of(f->protocol, state);
-        conn->status = (conn->status & ~0xffu) | state;
         conn->timeout = timeout;
         if (partner) {
-            partner->status = (partner->status & ~0xffu) | state;
+            // The server's has a copy. The client's is not written: another processor may have changed it once more.
+            struct conn *copy = reply ? conn : partner;
             partner->timeout = timeout;
+            copy->status = (copy->status & ~0xffu) | state;
         }
         if (state == TCP_ESTABLISHED && truth->template)
             assure(truth->template);
@@ -99,11 +106,13 @@ static __always_inline bool redirects(struct frame *f, struct dest *dest) {
 }
 
 // An entry without a destination: the engine has the connection, or had it and is gone, as if there were none.
-static __always_inline int claimed(struct frame *f, const struct conn *conn, struct old *old) {
+static __always_inline int claimed(struct frame *f, const void *key, const struct conn *conn, bool six,
+                                   struct old *old) {
     if (conn->dest != CLAIMED)
         return miss(MISS_ODD, UP);
     if (conn->told == settings.claimant && claims_count(f->now))
         return miss(MISS_CLAIMED, UP);
+    forget(key, six);
     old->anew = true;
     return UP;
 }
@@ -112,7 +121,7 @@ static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, s
                                  struct old *old) {
     struct dest *dest = dest_at(conn->dest);
     if (!dest)
-        return claimed(f, conn, old);
+        return claimed(f, key, conn, six, old);
     __u32 status = conn->status, row = f->protocol == IPPROTO_TCP ? row_of(f->flags) : 0;
     bool reply = status & STATUS_REPLY;
     int why = refuses(f, status, six);

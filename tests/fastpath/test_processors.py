@@ -1,0 +1,129 @@
+"""Two processors have packets of the same connections at the same moment: nothing is counted twice, or not at all."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.fastpath.network import Network
+from tests.fastpath.twin import SENT, packed
+
+from pyvs.core.flags import Proto
+from pyvs.fastpath.fast import FastPath, Mode
+from pyvs.fastpath.selection import Selection
+from pyvs.fastpath.server import Server
+from pyvs.fastpath.tables import Selector
+from pyvs.testing.repeat import Repeat
+from pyvs.testing.wire import tcp
+
+pytestmark = pytest.mark.root
+
+Load = Callable[[Mode], FastPath]
+VIP, CLIENT, SERVERS = "192.0.2.100", "198.51.100.1", ("10.9.0.11", "10.9.0.12", "10.9.0.13")
+FLOWS = "10.0.0.0"
+"""The first address of many flows."""
+SYN, RST, ACK = 0x02, 0x04, 0x10
+PROCESSORS = sorted(os.sched_getaffinity(0))[:2]
+TIMES = 1 << 18
+
+
+class Both:
+    """A program at two processors."""
+
+    def __init__(self, network: Network, fast: FastPath) -> None:
+        self.network = network
+        self.fast = fast
+        self.repeats = [Repeat(fast.mode, fast.program) for _ in PROCESSORS]
+
+    def run(self, *packets: bytes, times: int = TIMES, mask: int = 0) -> list[int]:
+        """Each processor its packet, so many times; the last verdicts."""
+        ready = threading.Barrier(len(packets))
+
+        def work(processor: int, repeat: Repeat, data: bytes) -> None:
+            os.sched_setaffinity(0, {processor})
+            frame = self.network.mac + b"\2\0\0\0\0\x77\x08\0" + data
+            ready.wait()
+            outcomes.append(repeat.run(frame, self.network.ifindex, times=times, mask=mask).verdict)
+
+        outcomes: list[int] = []
+        threads = [
+            threading.Thread(target=work, args=each)
+            for each in zip(PROCESSORS, self.repeats, packets, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return outcomes
+
+    def compare(self) -> None:
+        """What servers count is what there is."""
+        there: Counter[tuple[int, bool]] = Counter()
+        for conn in self.fast.connections():
+            there[conn.dest, conn.inactive] += 1
+        for number in range(1, len(SERVERS) + 1):
+            row = self.fast.destination(number)
+            assert (row["active"], row["inactive"]) == (there[number, False], there[number, True]), number
+
+    def close(self) -> None:
+        for repeat in self.repeats:
+            repeat.close()
+
+
+@pytest.fixture(scope="module")
+def made(network: Network) -> Iterator[Callable[[Mode], Both]]:
+    """A larger table than others have."""
+    closing: list[Callable[[], None]] = []
+
+    def make(mode: Mode) -> Both:
+        fast = FastPath.open(mode, connections=1 << 17)
+        closing.append(fast.close)
+        fast.set_device(network.ifindex, network.mac)
+        fast.configure(redirect_load=0, reuse_mode=0)
+        for number, address in enumerate(SERVERS, 1):
+            fast.set_destination(number, Server(addr=packed(address), port=80))
+        fast.services.set(
+            Proto.TCP, packed(VIP), 80, Selection(Selector.CURSOR, [1, 2, 3], [(0,), (1,), (2,)])
+        )
+        both = Both(network, fast)
+        closing.append(both.close)
+        return both
+
+    yield make
+    for close in reversed(closing):
+        close()
+
+
+@pytest.fixture(params=["tc", "xdp"])
+def both(request: pytest.FixtureRequest, made: Callable[[Mode], Both]) -> Both:
+    if len(PROCESSORS) < 2:
+        pytest.skip("there is one processor")
+    return made(request.param)
+
+
+def test_states_from_both_directions(both: Both) -> None:
+    data = b"x" * 10
+    syn = tcp(CLIENT, VIP, 1024, 80, SYN, data=data)
+    both.run(syn, syn, times=1)
+    (conn,) = both.fast.connections()
+    server = SERVERS[conn.dest - 1]
+    verdicts = both.run(syn, tcp(server, CLIENT, 80, 1024, RST, data=data))
+    assert set(verdicts) <= set(SENT[both.fast.mode])
+    both.compare()
+
+
+def test_the_same_flows_begin(both: Both) -> None:
+    syn = tcp(FLOWS, VIP, 1024, 80, SYN, data=b"x" * 10)
+    both.run(syn, syn, times=1 << 15, mask=(1 << 15) - 1)
+    both.compare()
+
+
+def test_one_that_is_over_begins_anew(both: Both) -> None:
+    both.fast.configure(reuse_mode=1)
+    data = b"x" * 10
+    both.run(*[tcp(CLIENT, VIP, 1024, 80, SYN, data=data)] * 2, times=1)
+    both.run(tcp(CLIENT, VIP, 1024, 80, SYN, data=data), tcp(CLIENT, VIP, 1024, 80, RST, data=data))
+    both.compare()
