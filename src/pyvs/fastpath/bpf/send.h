@@ -39,11 +39,12 @@ static __always_inline __u32 room(const struct hop *hop, const struct dest *dest
 
 // Whether the packet is as long as it says; notes how long it is on the wire.
 static __always_inline bool fits(ctx_t *ctx, struct frame *f, __u32 network, struct tcphdr *tcp) {
+    __u32 least = network + (f->protocol == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr));
     f->longest = f->length;
 #ifdef PYVS_XDP
-    return f->length >= network && (__u64)(f->end - f->data) >= (__u64)f->length + ETH_HLEN;
+    return f->length >= least && (__u64)(f->end - f->data) >= (__u64)f->length + ETH_HLEN;
 #else
-    if (f->length < network || ctx->len < f->length + ETH_HLEN)
+    if (f->length < least || ctx->len < f->length + ETH_HLEN)
         return false;
     __u32 segment = ctx->gso_size;
     if (segment)
