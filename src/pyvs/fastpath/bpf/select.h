@@ -19,6 +19,7 @@ static __always_inline struct dest *dest_at(__u32 number) { return bpf_map_looku
 // One step after another until one returns 1. Loops of unknown length need Linux 5.17; without them it is a short one,
 // and a packet that needs more steps goes up. Step and loop are then functions that the verifier takes by themselves.
 #ifdef PYVS_NO_LOOP
+#define LEAST_MOST_HERE SHORT_MOST
 #define APART __attribute__((noinline, weak))
 #define CONTEXT(name) struct name
 #define STEPS(step, name)                                        \
@@ -29,6 +30,7 @@ static __always_inline struct dest *dest_at(__u32 number) { return bpf_map_looku
         return 0;                                                \
     }
 #else
+#define LEAST_MOST_HERE LEAST_MOST
 #define APART static
 #define CONTEXT(name) void
 #define STEPS(step, name)                                                         \
@@ -211,8 +213,8 @@ STEPS(consider, search)
 static __always_inline __u32 by_load(struct service *service) {
     struct search s = {.kind = service->selector, .base = service->base, .best = NOBODY};
     __u32 size = service->size;
-    if (size > LEAST_MOST)
-        return NOBODY;
+    if (size > LEAST_MOST_HERE)
+        return NOBODY;  // the best of some is not the best of all
     consider_all(&s, size);
     return s.best;
 }
