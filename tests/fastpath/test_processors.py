@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -11,11 +12,18 @@ import pytest
 from tests.fastpath.network import Network
 from tests.fastpath.twin import SENT, packed
 
-from pyvs.core.flags import Proto
+from pyvs.core.engine import Engine
+from pyvs.core.flags import Forward, Proto
+from pyvs.core.protocols.tcp_states import TcpState
+from pyvs.fastpath.change import Changes
+from pyvs.fastpath.claims import Claims
+from pyvs.fastpath.entries import OffloadedConnection, client_key, from_entry
 from pyvs.fastpath.fast import FastPath, Mode
+from pyvs.fastpath.mirror import Mirror
 from pyvs.fastpath.selection import Selection
 from pyvs.fastpath.server import Server
 from pyvs.fastpath.tables import Selector
+from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.repeat import Repeat
 from pyvs.testing.wire import tcp
 
@@ -126,4 +134,40 @@ def test_one_that_is_over_begins_anew(both: Both) -> None:
     data = b"x" * 10
     both.run(*[tcp(CLIENT, VIP, 1024, 80, SYN, data=data)] * 2, times=1)
     both.run(tcp(CLIENT, VIP, 1024, 80, SYN, data=data), tcp(CLIENT, VIP, 1024, 80, RST, data=data))
+    both.compare()
+
+
+def test_connections_that_the_engine_takes_meanwhile(both: Both) -> None:
+    fast = both.fast
+    fast.configure(new=0)
+    changes = Changes(fast.loaded, None)
+    mirror = Mirror(Engine(FixedEnvironment([packed(VIP)])).ns, fast, changes)
+    claims = Claims(fast, mirror)
+    conn = OffloadedConnection(
+        Proto.TCP, packed(CLIENT), 1024, packed(VIP), 80, packed(SERVERS[0]), 80, Forward.MASQ,
+        TcpState.SYN_RECV, fast.jiffies.length(60.0), dest=1, inactive=False,
+    )  # fmt: skip
+    raw = client_key(conn)
+    over = threading.Event()
+
+    def take() -> None:
+        while not over.is_set():
+            conn.seen = fast.jiffies.at(time.monotonic())
+            changes.make(1, active=1)
+            fast.insert(conn)
+            time.sleep(0.0001)
+            value = claims.take(raw, Proto.TCP, conn.vaddr, conn.vport)
+            assert value is not None
+            taken = from_entry(raw, value)
+            assert taken is not None
+            fast.take_reply(taken)
+            changes.make(1, **{"inactive" if taken.inactive else "active": -1})
+
+    taker = threading.Thread(target=take)
+    taker.start()
+    syn = tcp(CLIENT, VIP, 1024, 80, SYN, data=b"x" * 10)
+    both.run(syn, tcp(SERVERS[0], CLIENT, 80, 1024, RST, data=b"x" * 10), times=TIMES * 8)
+    over.set()
+    taker.join()
+    changes.close()
     both.compare()

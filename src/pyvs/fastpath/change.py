@@ -98,10 +98,10 @@ class Changes:
         )
         return not self._run(self._template_program, frame)
 
-    def claim(self, raw: bytes, claimant: int) -> bytes | None:
-        """The entry of a client's key, in whose place there is the engine's claim now; None: there is none.
+    def take(self, raw: bytes, claimant: int = 0) -> bytes | None:
+        """The last entry of a client's key, in whose place there is the engine's claim now; None: there was none.
 
-        claimant: the engine's number. Raises OSError.
+        claimant: the engine's number; 0: there is no claim. Raises OSError.
         """
         four = len(raw) == KEY4.size
         frame = CLAIM.pack(six=not four, claimant=claimant, key=raw.ljust(KEY6.size, b"\0"))

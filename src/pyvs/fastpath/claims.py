@@ -113,10 +113,9 @@ class Claims:
 
         Raises OSError.
         """
-        if self._offered is None or not self._offered(protocol, vaddr, vport):
-            return self._fast.table_of(raw).take(raw)
-        value = self._mirror.changes.claim(raw, self._claimant)
-        if value is not None:
+        needed = self._offered is not None and self._offered(protocol, vaddr, vport)
+        value = self._mirror.changes.take(raw, self._claimant if needed else 0)
+        if value is not None and needed:
             self._placed.add(raw)
         return value
 

@@ -129,12 +129,22 @@ class SharedTable(ConnectionTable):
             return False
         conn.flags &= ~ConnFlag.HASHED
         self.controls.pop(conn.raw, None)
-        if self.fast.remove(conn.offloaded):
-            if isinstance(conn.control, Template) and conn.control.number:
-                self.mapped.lose(conn.control)
-            self._leave(conn.place, inactive=bool(conn.flags & ConnFlag.INACTIVE))
-        else:  # it ended by itself meanwhile, and the next look at the counts will tell
+        value = self.mirror.changes.take(conn.raw)
+        last = None if value is None else from_entry(conn.raw, value)
+        if last is None:  # it ended by itself meanwhile, and the next look at the counts will tell
             conn.dest = conn.control = None
+            return True
+        if not last.single:
+            self.fast.take_reply(last)
+        if isinstance(conn.control, Template) and conn.control.number:
+            self.mapped.lose(conn.control)
+        # Programs may have changed it since it was looked at, or begun another one in its place.
+        place = self.mirror.by_number.get(last.dest, conn.place)
+        conn.dest = place.dest
+        conn.flags &= ~ConnFlag.INACTIVE
+        if last.inactive:
+            conn.flags |= int(ConnFlag.INACTIVE)
+        self._leave(place, inactive=last.inactive)
         return True
 
     def _claim(self, conn: Connection) -> None:

@@ -290,12 +290,15 @@ class MemoryChanges(Changes):
         self.templates.put(raw, TEMPLATE.pack(**row))
         return True
 
-    def claim(self, raw: bytes, claimant: int) -> bytes | None:
+    def take(self, raw: bytes, claimant: int = 0) -> bytes | None:
         table = self.fast.table_of(raw)
         value = table.get(raw)
         fields = {} if value is None else table.values.unpack(value)
         if value is None or fields["status"] & Status.REPLY or fields["dest"] == CLAIMED:
             return None
+        if not claimant:
+            table.delete(raw)
+            return value
         status = fields["status"] | Status.CLAIMED
         table.put(raw, table.values.pack(**{**fields, "status": status, "dest": CLAIMED, "told": claimant}))
         return value

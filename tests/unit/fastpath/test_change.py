@@ -141,9 +141,9 @@ def test_what_is_claimed_comes_as_it_was(kernel: Kernel, key: Any, entry: Any, s
     raw = key.pack(protocol=6, sport=b"\1\2")
     value = bytes(range(entry.size))
     kernel.left = CLAIM.pack(conn=value.ljust(CONN6.size, b"\xff"))
-    assert changes.claim(raw, 4711) == value
+    assert changes.take(raw, 4711) == value
     kernel.answer = 1
-    assert changes.claim(raw, 4711) is None
+    assert changes.take(raw, 4711) is None
     assert kernel.programs == [57, 57]
     fields = CLAIM.unpack(kernel.frames[0])
     assert (fields["six"], fields["claimant"]) == (six, 4711)

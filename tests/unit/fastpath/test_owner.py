@@ -109,6 +109,23 @@ def test_the_end_of_a_view_is_the_connections(shared: Shared) -> None:
     assert dest.refcnt == 0
 
 
+def test_the_end_of_an_old_view_is_that_of_what_there_is_now(shared: Shared) -> None:
+    shared.service()
+    shared.from_client(40000)
+    shared.settle()
+    (old,) = shared.engine.ns.connections
+    (conn,) = shared.fast.connections()
+    shared.counts()
+    conn.inactive = True  # as programs do with a FIN
+    shared.fast.insert(conn)
+    shared.changes.make(conn.dest, active=-1, inactive=1)
+    expiry.delete(shared.engine.ns, old)
+    assert list(shared.fast.conns4.items()) == []
+    row = shared.fast.destination(conn.dest)
+    assert (row["active"], row["inactive"]) == (0, 0)
+    assert shared.counts() == [(0, 0), (0, 0)]
+
+
 def test_a_persistent_services_connections_hold_their_template(shared: Shared) -> None:
     shared.service(servers=1, persist=60)
     shared.table.mapped.takes = lambda template: False  # type: ignore[method-assign]

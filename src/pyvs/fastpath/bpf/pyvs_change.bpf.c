@@ -80,8 +80,9 @@ SEC("tc") int pyvs_template(struct __sk_buff *skb) {
     return 0;
 }
 
-// The engine takes a connection: its entry goes into the frame, and is the engine's claim from now on. Programs that are at
-// it write to what they had found, never to another connection. Answers 1 if there is none.
+// The engine takes a connection: its entry, which changes no more, goes into the frame, and is the engine's claim from now
+// on, if there is a claimant; else it is gone. Programs that are at a claim write to what they had found, never to another
+// connection. Answers 1 if there is none.
 static __always_inline int take(struct claim *claim, bool six) {
     union any_key key = {};
     __builtin_memcpy(&key, claim->key, sizeof key);
@@ -93,6 +94,8 @@ static __always_inline int take(struct claim *claim, bool six) {
         return 1;  // it is just ending
     __builtin_memcpy(claim->conn, conn, six ? sizeof(struct conn6) : sizeof(struct conn4));
     ((struct conn *)claim->conn)->status = status;
+    if (!claim->claimant)
+        return !forget(&key, six);
     conn->told = claim->claimant;
     conn->dest = CLAIMED;
     return 0;
