@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from ctypes import c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from pyvs.fastpath.errors import FastPathUnavailable
@@ -109,6 +110,15 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
 }
 
 
+_BEFORE_0_6: Final = {
+    "bpf_object__next_map": "bpf_map__next",
+    "bpf_object__next_program": "bpf_program__next",
+}
+"""What 0.5 (Ubuntu 22.04) calls functions that take the object second there."""
+_SINCE_0_6: Final = frozenset({"bpf_program__set_flags"})
+"""Functions that may be missing: `has` tells."""
+
+
 class Library:
     """libbpf, and what it had to say since it was last asked."""
 
@@ -129,8 +139,13 @@ class Library:
 
         self._take = _Print(take)
         for name, (result, *arguments) in _SIGNATURES.items():
-            function = getattr(library, name)
+            if not hasattr(library, name) and name in _SINCE_0_6:
+                continue
+            reversed_name = "" if hasattr(library, name) else _BEFORE_0_6.get(name, "")
+            function = getattr(library, reversed_name or name)
             function.restype, function.argtypes = result, arguments
+            if reversed_name:
+                setattr(self, name, partial(_swapped, function))
         if hasattr(library, "libbpf_set_strict_mode"):
             library.libbpf_set_strict_mode(_STRICT_ALL)
         library.libbpf_set_print(ctypes.cast(self._take, c_void_p))
@@ -138,10 +153,18 @@ class Library:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._library, name)
 
+    def has(self, name: str) -> bool:
+        """Whether this version knows a function."""
+        return hasattr(self._library, name)
+
     def said(self) -> list[str]:
         """Warnings since the last call."""
         said, self._said = self._said, []
         return said
+
+
+def _swapped(function: Callable[[Any, Any], Any], first: Any, second: Any) -> Any:
+    return function(second, first)
 
 
 @cache
@@ -153,7 +176,7 @@ def libbpf() -> Library:
         except (OSError, AttributeError):
             continue
     raise FastPathUnavailable(
-        "the fast path needs the library libbpf (libbpf.so.1 or .so.0), which is not here"
+        "the fast path needs the library libbpf 0.5 or later (libbpf.so.1 or .so.0), which is not here"
     )
 
 

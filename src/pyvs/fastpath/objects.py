@@ -56,7 +56,7 @@ class LoadedObject:
                 call("bpf_map__reuse_fd", handle, shared[name])
             elif pins is not None and name != "rodata":
                 call("bpf_map__set_pin_path", handle, str(pins / name).encode())
-        if platform.machine() in _UNALIGNED:
+        if platform.machine() in _UNALIGNED and libbpf().has("bpf_program__set_flags"):
             self._allow_any_alignment()
         try:
             call("bpf_object__load", self._handle)
