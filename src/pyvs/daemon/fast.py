@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pyvs.core.wording import counted
 from pyvs.daemon.devices import ethernet_address
+from pyvs.daemon.fast_sweeps import Sweeps
 from pyvs.daemon.fast_works import Works
 from pyvs.fastpath import pins
 from pyvs.fastpath.answers import Answers
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pyvs.core.engine import Engine
     from pyvs.daemon.environment import LiveEnvironment
     from pyvs.daemon.log import Log
-    from pyvs.fastpath.sweep import Ended
 
 Choice = Literal["auto", "tc", "xdp", "off"]
 CHOICES: Final[tuple[Choice, ...]] = ("auto", "tc", "xdp", "off")
@@ -37,8 +37,6 @@ SHARE: Final = 20.0
 """Reading counts takes at most one in so many of the daemon's time."""
 PULL_SHARE: Final = 5.0
 """Likewise with bringing the counters of many servers back."""
-SWEEP_SHARE: Final = 50.0
-"""Likewise with sweeping the tables."""
 MANY: Final = 200
 """Servers above which nothing is done for all of them in one go."""
 PATIENCE: Final = 60.0
@@ -67,7 +65,7 @@ class Fast(Partner):
         self.neighbours = Neighbours()
         self._across = across
         super().__init__(fast, engine, changes, new=new)
-        self.mirror.waiting = waiting
+        self.mirror.inherit(waiting)
         self.taken_over = len(waiting)
         self.table.mapped.inherit()
         self.log = log
@@ -77,15 +75,12 @@ class Fast(Partner):
         self._patience = clock() + PATIENCE
         self._second = clock()
         self._counts_at = 0.0
-        self._sweep: Iterator[list[Ended]] | None = None
+        self._sweeps = Sweeps(fast, self.mirror, self.table, clock())
         self._works = Works()
         self._counting: Iterator[None] = iter(())
         self._pull_at = 0.0
         self._coming: Iterator[None] | None = None
         """Connections that come back from the maps."""
-        self._sweep_at = clock()
-        self._swept = 0.0
-        """Seconds of work that the present sweep has taken."""
         self._refused: str | None = None
         self._ran = self._again = False
         """Again: something has changed while what had changed before was written."""
@@ -141,7 +136,7 @@ class Fast(Partner):
         self._ran = True
         self.ns.services.touched = {}
         if self.found:  # the one before may have left claims, if nothing else
-            self._sweep = self.fast.sweep()
+            self._sweeps.begin()
         devices = self._attach()
         if not devices:
             self.log.warning("the fast path is at no device: no Ethernet here takes its program")
@@ -243,6 +238,13 @@ class Fast(Partner):
         if self.neighbours.changed():
             self.fast.renew_hops()
 
+    def changed(self) -> None:
+        """As any partner; servers that the maps don't know yet need not come first."""
+        super().changed()
+        if touched := self.ns.services.touched:
+            places = self.mirror.places
+            self.ns.services.touched = {dest: None for dest in touched if dest in places}
+
     def before_packets(self, now: float) -> None:
         """As any partner, but with counts that are some milliseconds old where there are many servers."""
         if self._dirty:
@@ -276,12 +278,17 @@ class Fast(Partner):
     # ---- time -------------------------------------------------------------------
 
     @property
+    def _may_wait(self) -> bool:
+        """Whether what has changed is all written by the renewal that goes on, and the one after it."""
+        return self.many and "renew" in self._works and not self.ns.services.touched
+
+    @property
     def due(self) -> float:
         """When to call `tick` next."""
-        if self._dirty or self._sweep is not None or self._coming is not None:
+        if self._coming is not None or (self._dirty and not self._may_wait):
             return 0.0
         others = (self.table.due, self._works.due)
-        return min(self._second, self._sweep_at, *(due for due in others if due is not None))
+        return min(self._second, self._sweeps.due, *(due for due in others if due is not None))
 
     def tick(self, now: float) -> None:
         """Do what is due."""
@@ -300,7 +307,8 @@ class Fast(Partner):
         self._works.go_on(now, whole=not self.many)
         if self._coming is not None and next(self._coming, self) is self:
             self._coming = None
-        self._go_on_sweeping(now)
+        if self._sweeps.go_on(now):
+            self._work("swept", self.mirror.pulling_counts)
 
     def renew(self) -> None:
         """As any partner; the log is told when nothing can be offloaded any more, or can be again."""
@@ -365,35 +373,12 @@ class Fast(Partner):
 
     def bring_back(self, places: list[Place]) -> None:
         """As any partner, but in stretches: what has packets in the meantime comes back by them."""
-        every = self.mirror.places.values()
-        self._coming = self.table.come_back([place for place in every if place.rests or place in places])
-
-    def _go_on_sweeping(self, now: float) -> None:
-        if self._sweep is None:
-            if now < self._sweep_at:
-                return
-            if not any(
-                place.active or place.inactive or place.persistent for place in self.mirror.places.values()
-            ):
-                self._sweep_at = now + SECOND
-                return
-            self._sweep, self._swept = self.fast.sweep(), 0.0
-        begun = time.perf_counter()
-        ended = next(self._sweep, None)
-        if ended is None:
-            self._sweep = None
-            self._sweep_at = now + max(SECOND, self._swept * SWEEP_SHARE)
-            self._work("swept", self.mirror.pulling_counts)
-        else:
-            self.table.note_ended(ended)
-            self._swept += time.perf_counter() - begun
+        every, coming = self.mirror.places.values(), set(places)
+        self._coming = self.table.come_back(place for place in every if place.rests or place in coming)
 
     def _give_up_waiting(self) -> None:
         """Destinations of a director before that no rule names: their servers count as removed."""
-        for number in self.mirror.waiting.values():
-            self._changes.make(number, wanted={**self.fast.destination(number), "flags": 0})
         self.log.info(
-            f"the director before had {counted(len(self.mirror.waiting), 'server')} that no rule names now; "
+            f"the director before had {counted(self.mirror.give_up_waiting(), 'server')} that no rule names now; "
             "connections there count as those of removed servers"
         )
-        self.mirror.waiting.clear()

@@ -140,6 +140,23 @@ class ArrayMap(BpfMap):
         """Replace an element. Raises OSError."""
         self.put(index.to_bytes(4, "little" if _LITTLE else "big"), value)
 
+    def read(self, first: int, many: int) -> list[bytes]:
+        """Elements from a number on, as bytes, by one system call; fewer at the array's end. Raises OSError."""
+        before = (first - 1).to_bytes(4, "little" if _LITTLE else "big") if first else None
+        cursor = ctypes.create_string_buffer(self.key_size)
+        keys = ctypes.create_string_buffer(self.key_size * many)
+        values = ctypes.create_string_buffer(self.size * many)
+        count = ctypes.c_uint32(many)
+        try:
+            call(
+                "bpf_map_lookup_batch", self.descriptor, before, cursor, keys, values, ctypes.byref(count), None
+            )  # fmt: skip
+        except OSError as error:
+            if error.errno != errno.ENOENT:  # that is the end
+                raise
+        raw = values.raw
+        return [raw[at : at + self.size] for at in range(0, count.value * self.size, self.size)]
+
 
 class PerCpuArray(ArrayMap):
     """An array with a value for each processor; what is read is their sum."""
@@ -155,18 +172,14 @@ class PerCpuArray(ArrayMap):
         raw = self.get(index.to_bytes(4, "little" if _LITTLE else "big"))
         if raw is None:
             raise IndexError(index)
-        return self._sum(raw)
+        return self.sum(raw)
 
     def totals(self, count: int) -> list[dict[str, int]]:
         """`total` of the first elements, by few system calls."""
-        found: list[dict[str, int]] = []
-        for _, raw in self.items(min(BATCH, max(count, 1))):
-            found.append(self._sum(raw))
-            if len(found) >= count:
-                break
-        return found
+        return [self.sum(raw) for raw in self.read(0, count)]
 
-    def _sum(self, raw: bytes) -> dict[str, int]:
+    def sum(self, raw: bytes) -> dict[str, int]:
+        """The sums over the processors of what `read` gave of an element."""
         total = dict.fromkeys(self.values.names, 0)
         for processor in range(self.processors):
             part = self.values.unpack(raw[processor * self._each : processor * self._each + self.values.size])

@@ -1,22 +1,22 @@
-"""What an administrator wants, kept in the maps; what the programs count, brought back to the engine.
+"""What an administrator wants, kept in the maps.
 
-The engine's `Destination` and counters stay the one thing that verbs, schedulers and listings read: `pull` adds what
-happened in the maps since the last time. So a connection may wander between both without being counted anew.
+What has not changed since it was written is only looked at. New destinations are written many at a time: no program
+counts at them yet.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from pyvs.core.flags import Forward, Proto
-from pyvs.core.services import thresholds
+from pyvs.core.flags import Proto
 from pyvs.core.sync.policy import LEAST_REFRESH
-from pyvs.core.transmit.route import Mode, held_route
-from pyvs.fastpath import refusal
+from pyvs.fastpath import ledger, refusal
 from pyvs.fastpath.change import Changes, Kept
 from pyvs.fastpath.identity import Identity, identity
-from pyvs.fastpath.layout import OWNER
+from pyvs.fastpath.layout import DEST
+from pyvs.fastpath.ledger import COUNTERS, Ledger
 from pyvs.fastpath.tables import LIMITS, SYNC_V0, Flag
 
 if TYPE_CHECKING:
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from pyvs.core.services.service import Service
     from pyvs.fastpath.fast import FastPath
 
-COUNTERS: Final = ("conns", "inpkts", "outpkts", "inbytes", "outbytes")
-
-STRETCH: Final = 40
-"""Destinations of one step: about a millisecond."""
+_NEW: Final = 2
+"""So many new destinations are written in the time of one that has changed."""
 
 
 class Place:
@@ -36,16 +34,20 @@ class Place:
 
     __slots__ = (
         "active",
+        "counted",
+        "counters",
         "dest",
+        "here",
         "inactive",
         "kept",
         "number",
-        "owner",
         "persistent",
         "pulled",
         "refused",
         "rests",
         "service",
+        "share",
+        "stance",
         "written",
     )
 
@@ -53,46 +55,59 @@ class Place:
         self.number = number
         self.dest = dest
         self.service = service
+        self.stance: tuple[object, ...] = ()
+        """All that decides what is written, as it was when that was done."""
         self.written: dict[str, Any] = {}
-        self.owner = b""
+        self.share: tuple[int, ...] = ()
+        """The engine's share of the counters, as the maps know it."""
         self.active = 0
         """Connections in the maps as last read: they are in the engine's counts already."""
         self.inactive = 0
         self.persistent = 0
         """Templates, likewise."""
+        self.counted = b""
+        """What these were read from; empty when they have been changed since."""
         self.kept: Kept | None = None
         """What the maps were told of the engine's connections."""
         self.pulled = dict.fromkeys(COUNTERS, 0)
+        self.counters = b""
+        """What these were read from."""
         self.refused: str | None = None
         self.rests = False
         """Its connections are the engine's at present."""
+        self.here = False
+        """It is this host, and served."""
 
 
-class Mirror:
+class Mirror(Ledger):
     """The destinations and settings of one engine in the maps of its fast path."""
 
     def __init__(self, ns: Namespace, fast: FastPath, changes: Changes) -> None:
-        self.ns = ns
-        self.fast = fast
-        self.changes = changes
-        self.places: dict[Destination, Place] = {}
-        self.by_number: dict[int, Place] = {}
+        super().__init__(ns, fast, changes)
         self.waiting: dict[Identity, int] = {}
         """Destinations that another daemon left, until this one's rules name them."""
+        self._inherited: frozenset[int] = frozenset()
+        """Their numbers."""
         self.refused: str | None = None
         """Why nothing is offloaded at present."""
         self.answers = False
         """Whether servers on this host are served too: programs see what they answer."""
         self.own_mark = 0
         """Bits by which the host's chains know what has been served."""
-        self._here = False
         self.some_here = False
         """Whether there are servers on this host among those that are served."""
         self.new = False
         """Whether the programs schedule new connections."""
         self._settings: dict[str, Any] = {}
-        self._next = 0
-        self._freed: list[int] = []
+        self._rows: list[tuple[bytes, bytes]] = []
+        """New destinations that are still to be written, by number."""
+        self._signatures: list[tuple[bytes, bytes]] = []
+
+    def inherit(self, found: dict[Identity, int]) -> None:
+        """Destinations of another daemon are in the maps: their numbers, by what they are known by."""
+        self.waiting = found
+        self._inherited = frozenset(found.values())
+        self._end = max(self._inherited, default=-1) + 1
 
     # ---- towards the maps --------------------------------------------------
 
@@ -108,42 +123,87 @@ class Mirror:
 
         Gathers the destinations whose connections must come back to the engine, and those that may be offloaded again.
         """
-        ns = self.ns
         self.configure()
-        self.refused = refusal.of_director(ns)
-        self._here = False
-        for count, (service, dest) in enumerate(self._wanted(), 1):
-            if count % STRETCH == 0:
+        self.refused = refusal.of_director(self.ns)
+        here = False
+        left = most = ledger.STRETCH * ledger.LOOKS
+        for service, dest in self._wanted():
+            if left <= 0:
+                self._write_new()
                 yield
-            self._renew_one(service, dest, back, again)
-        self.some_here = self._here
+                left = most
+            place = self.places.get(dest)
+            left -= 1
+            if place is None:
+                place = self._settle(service, dest, back, again)
+                if place is None:
+                    continue
+                left -= ledger.LOOKS // _NEW
+            elif self._renew_one(service, place, back, again):
+                left -= ledger.LOOKS
+            here |= place.here
+        self._write_new()
+        self.some_here = here
 
     def renew_first(self, dests: Iterable[Destination]) -> tuple[list[Place], list[Place]]:
-        """The same of some destinations, before their turn comes. Raises OSError."""
+        """The same of some destinations that are in the maps, before their turn comes. Raises OSError."""
         found: tuple[list[Place], list[Place]] = [], []
         for dest in dests:
             place = self.places.get(dest)
-            service = dest.service or (None if place is None else place.service)
-            if service is not None:
-                self._renew_one(service, dest, *found)
+            if place is not None:
+                self._renew_one(dest.service or place.service, place, *found)
         return found
 
-    def _renew_one(self, service: Service, dest: Destination, back: list[Place], again: list[Place]) -> None:
-        place = self.places.get(dest) or self._settle(service, dest)
-        if place is None:
-            return
+    def _stance(self, service: Service, dest: Destination) -> tuple[object, ...]:
+        """All that decides what is written of a destination."""
+        ns = self.ns
+        return (
+            service,
+            dest.available,
+            dest.overloaded,
+            dest.weight,
+            dest.conn_flags,
+            dest.u_threshold,
+            dest.l_threshold,
+            dest.tun_type,
+            dest.tun_port,
+            dest.tun_flags,
+            dest.drain is None,
+            dest.terms is None,
+            dest.method_changed,
+            ns.environment.generation,
+            refusal.of_family(ns, service.af) is None,
+            self.refused is None,
+            self.answers,
+        )
+
+    def _renew_one(self, service: Service, place: Place, back: list[Place], again: list[Place]) -> bool:
+        """Write what has changed of a destination; whether something may have."""
+        dest = place.dest
+        stance = self._stance(service, dest)
+        if stance == place.stance:
+            return False
         place.service = service
         self._pull_counts(place)
-        place.refused = refusal.of_family(self.ns, service.af) or refusal.of_destination(
-            self.ns, dest, answers=self.answers
-        )
-        before, place.rests = place.rests, place.refused is not None or self.refused is not None
+        before = place.rests
+        self._judge(place)
         self.write(place)
-        self._here |= self.answers and place.refused is None and refusal.is_here(self.ns, dest)
+        self._sign(place)
+        place.stance = stance
         if before and not place.rests:
             again.append(place)
         elif place.rests and not before and place.active + place.inactive:
             back.append(place)
+        return True
+
+    def _judge(self, place: Place) -> None:
+        """See whether it may be served."""
+        ns, dest = self.ns, place.dest
+        place.refused = refusal.of_family(ns, place.service.af) or refusal.of_destination(
+            ns, dest, answers=self.answers
+        )
+        place.rests = place.refused is not None or self.refused is not None
+        place.here = self.answers and place.refused is None and refusal.is_here(ns, dest)
 
     def _wanted(self) -> Iterator[tuple[Service, Destination]]:
         for service in self.ns.services:
@@ -153,36 +213,80 @@ class Mirror:
             if dest in self.places:
                 yield service, dest
 
-    def _settle(self, service: Service, dest: Destination) -> Place | None:
-        """A number for a destination: the one that it had with another daemon, or a free one."""
-        number = self.waiting.pop(identity(service, dest), None)
-        found = number is not None
-        if number is None:
-            number = self._next_free()
-            if number is None:
-                return None
-        place = self.places[dest] = self.by_number[number] = Place(number, dest, service)
-        if found:
+    def _settle(
+        self, service: Service, dest: Destination, back: list[Place], again: list[Place]
+    ) -> Place | None:
+        """Give a destination a number: the one that it had with another daemon, or a free one; None: there is none."""
+        number = self.waiting.pop(identity(service, dest), None) if self.waiting else None
+        if number is not None:
+            place = self._placed(number, dest, service)
             owner = self.changes.owners.at(number)
             self._credit(place, {name: owner[f"stats_{name}"] for name in COUNTERS})
             self.pull_place(place)
+            self._renew_one(service, place, back, again)
+            return place
+        number = self._next_free()
+        if number is None:
+            return None
+        place = self._placed(number, dest, service)
+        place.stance = self._stance(service, dest)
+        self._judge(place)
+        place.written = self._said(place)
+        place.kept = active, inactive, _ = self._kept(place)
+        place.share = self._share(place)
+        raw = number.to_bytes(4, sys.byteorder)
+        row = DEST.pack(**place.written, kept_active=active, kept_inactive=inactive)
+        self._rows.append((raw, row))
+        self._signatures.append((raw, self._signature(place, place.share)))
+        if dest.refcnt and not place.rests:  # it had connections before its turn came
+            again.append(place)
         return place
+
+    def _placed(self, number: int, dest: Destination, service: Service) -> Place:
+        place = self.places[dest] = self.by_number[number] = Place(number, dest, service)
+        self._end = max(self._end, number + 1)
+        return place
+
+    def _write_new(self) -> None:
+        rows, signatures = self._rows, self._signatures
+        if rows:
+            self._rows, self._signatures = [], []
+            self.fast.dests.put_many(rows)
+            self.changes.owners.put_many(signatures)
 
     def _next_free(self) -> int | None:
         if self._freed:
             return self._freed.pop()
-        taken = set(self.waiting.values())
-        while self._next in taken:
+        while self._next in self._inherited:
             self._next += 1
         if self._next >= LIMITS["MAX_DESTS"]:
             return None
         self._next += 1
         return self._next - 1
 
+    def give_up_waiting(self) -> int:
+        """No rule names what still waits: it counts as removed; how many there were. Raises OSError."""
+        waiting, self.waiting = self.waiting, {}
+        for number in waiting.values():
+            row = self.fast.destination(number)
+            if row["active"] + row["inactive"] + row["persistent"] > 0:
+                self.changes.make(number, wanted={**row, "flags": 0})
+            else:
+                self._free(number)
+        return len(waiting)
+
     def write(self, place: Place) -> None:
         """Write what is said of a destination, if that has changed. Raises OSError."""
+        wanted = self._said(place)
+        if wanted != place.written:
+            moved = place.written.get("addr") not in (None, wanted["addr"])
+            self.changes.make(place.number, wanted=wanted, hop=moved or not place.written)
+            place.written = wanted
+
+    def _said(self, place: Place) -> dict[str, Any]:
+        """What is said of a destination, as fields of `layout.DEST`."""
         dest = place.dest
-        wanted = {
+        return {
             "addr": dest.addr.ljust(16, b"\0"),
             "port": dest.port.to_bytes(2, "big"),
             "af": int(dest.af),
@@ -196,11 +300,6 @@ class Mirror:
             "source": self._source(dest),
             "flags": self._flags(place),
         }
-        if wanted != place.written:
-            moved = place.written.get("addr") not in (None, wanted["addr"])
-            self.changes.make(place.number, wanted=wanted, hop=moved or not place.written)
-            place.written = wanted
-        self._sign(place)
 
     def _flags(self, place: Place) -> int:
         dest = place.dest
@@ -216,23 +315,6 @@ class Mirror:
     def _source(self, dest: Destination) -> bytes:
         route = self.ns.environment.route(dest.addr)
         return (route.source if route is not None else b"").ljust(16, b"\0")
-
-    def _sign(self, place: Place) -> None:
-        """Note whose the number is, and the engine's share of the counters."""
-        family, mark, protocol, vaddr, vport, _, _, _ = identity(place.service, place.dest)
-        stats = place.dest.stats
-        share = {f"stats_{name}": max(getattr(stats, name) - place.pulled[name], 0) for name in COUNTERS}
-        owner = OWNER.pack(
-            vaddr=vaddr.ljust(16, b"\0"),
-            fwmark=mark,
-            vport=vport.to_bytes(2, "big"),
-            protocol=protocol,
-            af=family,
-            **share,
-        )
-        if owner != place.owner:
-            self.changes.owners.set(place.number, owner)
-            place.owner = owner
 
     def configure(self) -> None:
         """Bring the settings to what timeouts, sysctls and the defence say. Raises OSError."""
@@ -270,126 +352,3 @@ class Mirror:
             "sync_refresh": length(sysctl.sync_refresh_period),
             "sync_least": length(LEAST_REFRESH),
         }
-
-    # ---- from the maps -----------------------------------------------------
-
-    def pull_counts(self) -> None:
-        """Bring active and inactive connections to what they are now. Raises OSError."""
-        for _ in self.pulling_counts():
-            pass
-
-    def pulling_counts(self) -> Iterator[None]:
-        """The same, a stretch a step."""
-        for count, place in enumerate(list(self.places.values()), 1):
-            if self.by_number.get(place.number) is place:
-                self._pull_counts(place)
-            if count % STRETCH == 0:
-                yield
-
-    def pull(self) -> None:
-        """The same, and the counters; destinations that nobody needs any more are given up. Raises OSError."""
-        for _ in self.pulling():
-            pass
-
-    def pulling(self) -> Iterator[None]:
-        """The same, a stretch a step."""
-        gone = []
-        for count, place in enumerate(list(self.places.values()), 1):
-            if count % STRETCH == 0:
-                yield
-            if self.by_number.get(place.number) is not place:
-                continue
-            self.pull_place(place)
-            dest = place.dest
-            if (
-                not dest.available
-                and not dest.refcnt
-                and place.active + place.inactive + place.persistent <= 0
-            ):
-                gone.append(place)
-            else:
-                self._sign(place)
-        for count, place in enumerate(gone, 1):
-            dest = place.dest
-            if not dest.available and not dest.refcnt and dest not in self.ns.trash and dest in self.places:
-                self._give_up(place)
-            if count % STRETCH == 0:
-                yield
-
-    def pull_place(self, place: Place) -> None:
-        """Both, of one destination. Raises OSError."""
-        self._pull_counts(place)
-        now = self.fast.totals(place.number)
-        if now != place.pulled:
-            if now["inpkts"] != place.pulled["inpkts"]:
-                held_route(self.ns, place.dest, Mode.KNOWN_NH if place.dest.forward == Forward.DROUTE else 0)
-            self._credit(place, {name: now[name] - place.pulled[name] for name in COUNTERS})
-            place.pulled = now
-
-    def _pull_counts(self, place: Place) -> None:
-        present = self.fast.destination(place.number)
-        active, inactive = present["active"] - place.active, present["inactive"] - place.inactive
-        persistent = present["persistent"] - place.persistent
-        if active or inactive or persistent:
-            dest = place.dest
-            told = place.kept == self._kept(place) and all(
-                place.written.get(name) == getattr(dest, name) for name in ("u_threshold", "l_threshold")
-            )
-            dest.activeconns += active
-            dest.inactconns += inactive
-            dest.persistconns += persistent
-            dest.refcnt += active + inactive + persistent
-            place.active, place.inactive = present["active"], present["inactive"]
-            place.persistent = present["persistent"]
-            if told:  # the programs knew all connections, and saw each of theirs come and go
-                dest.overloaded = bool(present["flags"] & Flag.OVERLOAD)
-            elif active + inactive + persistent > 0:
-                thresholds.bound(dest)
-            else:
-                thresholds.unbound(dest)
-        kept = self._kept(place)
-        if kept != place.kept:
-            self.changes.make(place.number, kept=kept)
-            place.kept = kept
-
-    @staticmethod
-    def _kept(place: Place) -> Kept:
-        """The connections that the engine has: not those in the maps."""
-        dest = place.dest
-        return dest.activeconns - place.active, dest.inactconns - place.inactive, dest.overloaded
-
-    def _credit(self, place: Place, more: dict[str, int]) -> None:
-        for stats in (place.dest.stats, place.service.stats, self.ns.stats):
-            _add(stats, more)
-
-    def _give_up(self, place: Place) -> None:
-        del self.places[place.dest]
-        del self.by_number[place.number]
-        self._freed.append(place.number)
-        self.changes.owners.set(place.number, bytes(OWNER.size))
-        self.fast.stats.set(place.number, bytes(self.fast.stats.size))
-        self.fast.clear_destination(place.number)
-
-    # ---- connections that wander -------------------------------------------
-
-    def moved(self, place: Place, active: int, inactive: int) -> None:
-        """Connections went to the maps (positive) or came from there: nothing is counted anew. Raises OSError."""
-        place.active += active
-        place.inactive += inactive
-        place.kept = self._kept(place)
-        self.changes.make(place.number, active=active, inactive=inactive, kept=place.kept)
-
-    def moved_templates(self, place: Place, many: int) -> None:
-        """The same of templates. Raises OSError."""
-        place.persistent += many
-        self.changes.make(place.number, persistent=many)
-
-    @property
-    def numbers(self) -> int:
-        """All numbers that destinations have had are below this one."""
-        return self._next
-
-
-def _add(stats: Any, more: dict[str, int]) -> None:
-    for name, value in more.items():
-        setattr(stats, name, getattr(stats, name) + value)

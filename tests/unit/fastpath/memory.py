@@ -102,6 +102,9 @@ class MemoryArray(ArrayMap):
         for key, value in entries:
             self.put(key, value)
 
+    def read(self, first: int, many: int) -> list[bytes]:
+        return self.held[first : first + many]
+
     def items(self, batch: int = 0) -> Iterator[tuple[bytes, bytes]]:
         for index, value in enumerate(list(self.held)):
             yield index.to_bytes(4, sys.byteorder), value
@@ -115,6 +118,9 @@ class MemoryCounters(MemoryArray):
 
     def totals(self, count: int) -> list[dict[str, int]]:
         return [self.at(index) for index in range(count)]
+
+    def sum(self, raw: bytes) -> dict[str, int]:
+        return self.values.unpack(raw)
 
     def add(self, index: int, **values: int) -> None:
         """What the programs count."""

@@ -97,7 +97,7 @@ def test_another_daemon_finds_destinations_connections_and_counters_again(shared
     changes: Changes = shared.changes
     other.mirror = mirror = Mirror(other.engine.ns, shared.fast, changes)
     other.table.mirror = mirror
-    mirror.waiting = left_behind(changes, shared.fast.dests)
+    mirror.inherit(left_behind(changes, shared.fast.dests))
     assert sorted(mirror.waiting.values()) == [0, 1]
     other.service()
     assert mirror.waiting == {}

@@ -98,13 +98,16 @@ def test_the_address_of_another_host(case: Case) -> None:
     place = case.shared.mirror.places[case.shared.dest(0)]
     environment = cast("FixedEnvironment", case.shared.engine.ns.environment)
     environment.local.discard(packed(VIP))
+    environment.generation += 1
     assert list(case.renew().values()) == [refusal.ELSEWHERE]
     assert case.maps.destination(place.number)["flags"] == Flag.ELSEWHERE
     assert place.refused is None
     environment.local.add(packed(VIP))
+    environment.generation += 1
     assert case.renew() == {}
     assert case.maps.destination(place.number)["flags"] == Flag.AVAILABLE
     environment.local.discard(packed(VIP))
+    environment.generation += 1
     case.shared.engine.control.del_dest(KEY, DestKey(SERVERS[0], 8080), case.shared.now)
     case.renew()
     assert case.maps.destination(place.number)["flags"] == 0

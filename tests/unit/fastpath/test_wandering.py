@@ -13,7 +13,7 @@ from pyvs.fastpath.owner import FULL, SharedTable
 from pyvs.fastpath.returns import HOLD, OFTEN
 from pyvs.fastpath.tables import LIMITS, Flag
 from pyvs.fastpath.views import View
-from pyvs.testing.shared import ACK, KEY, SERVERS, Shared
+from pyvs.testing.shared import ACK, KEY, SERVERS, VIP, Shared, packed
 
 
 class Case:
@@ -75,7 +75,31 @@ def test_a_number_is_given_again_when_nobody_needs_it(case: Case) -> None:
 
 def test_numbers_that_wait_are_not_given_away() -> None:
     case = Case()
-    case.shared.mirror.waiting = {(2, 0, 6, b"\x0a\1\1\1", 1, 2, b"\x0a\1\1\2", 1): 0}
+    case.shared.mirror.inherit({(2, 0, 6, b"\x0a\1\1\1", 1, 2, b"\x0a\1\1\2", 1): 0})
+    case.shared.service()
+    assert sorted(case.shared.mirror.by_number) == [1, 2]
+
+
+def test_numbers_that_were_taken_over_are_not_given_away() -> None:
+    case = Case()
+    known = (2, 0, 6, packed(VIP), 80, 2, SERVERS[0], 8080)
+    case.shared.mirror.inherit({known: 0})
+    case.shared.service(servers=1)
+    assert case.shared.mirror.waiting == {}
+    case.shared.engine.control.new_dest(KEY, DestSpec(DestKey(SERVERS[1], 8080)), case.shared.now)
+    case.shared.mirror.renew()
+    assert {place.dest.addr: number for number, place in case.shared.mirror.by_number.items()} == {
+        SERVERS[0]: 0,
+        SERVERS[1]: 1,
+    }
+
+
+def test_numbers_that_nobody_names_are_free_when_nothing_points_to_them() -> None:
+    case = Case()
+    gone = [(2, 0, 6, packed(VIP), 80, 2, bytes((10, 9, 9, n)), 1) for n in range(2)]
+    case.shared.mirror.inherit(dict(zip(gone, range(2), strict=True)))
+    case.maps.count(0, active=1)
+    assert case.shared.mirror.give_up_waiting() == 2
     case.shared.service()
     assert sorted(case.shared.mirror.by_number) == [1, 2]
 

@@ -8,8 +8,12 @@ from tests.unit.daemon.fast.around import Case
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.flags import Family, Forward, Proto
 from pyvs.core.services import registry
+from pyvs.core.services.destination import Destination
+from pyvs.core.services.service import Service
 from pyvs.daemon import fast as room
-from pyvs.fastpath import mirror
+from pyvs.fastpath import ledger
+from pyvs.fastpath.ledger import Ledger
+from pyvs.fastpath.mirror import Mirror, Place
 from pyvs.testing.shared import VIP, packed
 
 SERVICES, SERVERS, STRETCH = 3, 5, 2
@@ -47,21 +51,27 @@ def weight(case: Case, n: int, last: int) -> int:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let few servers be many."""
     monkeypatch.setattr(room, "MANY", 4)
-    monkeypatch.setattr(mirror, "STRETCH", STRETCH)
+    monkeypatch.setattr(ledger, "STRETCH", STRETCH)
+    monkeypatch.setattr(ledger, "LOOKS", 1)
     monkeypatch.setattr(registry, "TOUCHED", 1)
 
 
 @pytest.fixture
-def looks(case: Case, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many destinations were looked at, the last number counts on."""
     seen = [0]
-    before = case.maps.destination
+    stance, take = Mirror._stance, Ledger._take_counts
 
-    def look(number: int) -> dict[str, object]:
+    def look(mirror: Mirror, service: Service, dest: Destination) -> tuple[object, ...]:
         seen[-1] += 1
-        return before(number)
+        return stance(mirror, service, dest)
 
-    monkeypatch.setattr(case.maps, "destination", look)
+    def read(mirror: Ledger, place: Place, row: bytes) -> bool:
+        seen[-1] += 1
+        return take(mirror, place, row)
+
+    monkeypatch.setattr(Mirror, "_stance", look)
+    monkeypatch.setattr(Ledger, "_take_counts", read)
     return seen
 
 
