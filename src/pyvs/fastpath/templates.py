@@ -159,10 +159,8 @@ class Templates:
             dport=template.dport.to_bytes(2, "big"),
             **{f"template_key_{name}": part for name, part in TEMPLATE_KEY.unpack(key).items()},
         )
-        number = getrandbits(32) | 1
-        raw = number.to_bytes(4, sys.byteorder)
         try:
-            self.fast.templates.put(raw, value, NO_EXIST)
+            raw = self._number(value)
         except OSError:
             return False
         try:
@@ -170,6 +168,7 @@ class Templates:
         except OSError:
             self.fast.templates.delete(raw)
             return False
+        number = int.from_bytes(raw, sys.byteorder)
         self.mirror.moved_templates(place, 1)
         template.number, template.share, template.engine = number, 0, template.n_control
         template.written = template.expires, template.timeout, template.state
@@ -177,6 +176,16 @@ class Templates:
         self._handles[number] = template
         self._touched[template] = None
         return True
+
+    def _number(self, value: bytes) -> bytes:
+        """Put an entry in under a number that no other has. Raises OSError."""
+        while True:
+            raw = (getrandbits(32) | 1).to_bytes(4, sys.byteorder)
+            try:
+                self.fast.templates.put(raw, value, NO_EXIST)
+            except FileExistsError:
+                continue
+            return raw
 
     def remove(self, template: Template) -> None:
         """It is over: the engine uncounts it at its server. Raises OSError."""

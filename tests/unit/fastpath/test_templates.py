@@ -12,11 +12,15 @@ from pyvs.core.connections import expiry
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.table import NOWHERE
 from pyvs.core.control.specs import DestKey
+from pyvs.core.flags import Hook
+from pyvs.core.packet.packet import Packet
+from pyvs.fastpath import templates
 from pyvs.fastpath.entries import client_key
 from pyvs.fastpath.layout import TEMPLATE
 from pyvs.fastpath.tables import TemplateStatus
 from pyvs.fastpath.templates import Template
 from pyvs.testing.shared import ACK, CLIENT, KEY, VIP, packed
+from pyvs.testing.wire import tcp
 
 PERSIST = 300
 
@@ -68,6 +72,15 @@ def test_the_engines_first_connection_makes_it_in_the_maps(case: Case) -> None:
     (listed,) = case.listed()
     assert (listed.caddr, listed.vport, listed.n_control) == (packed(CLIENT), 80, 1)
     assert listed.expires == pytest.approx(case.shared.now + PERSIST, abs=0.01)
+
+
+def test_a_number_that_another_one_has_is_not_taken(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = iter((7, 7, 9))
+    monkeypatch.setattr(templates, "getrandbits", lambda bits: next(numbers))
+    case.shared.engine.receive(Packet(tcp(CLIENT, VIP, 40000, 80, 2)), Hook.LOCAL_IN, case.shared.now)
+    case.shared.engine.receive(Packet(tcp("198.51.100.8", VIP, 40000, 80, 2)), Hook.LOCAL_IN, case.shared.now)
+    found = {int.from_bytes(raw, sys.byteorder) for raw, _ in case.fast.templates.items()}
+    assert found == {7, 9}
 
 
 def test_the_next_connection_follows_and_its_time_begins_anew(case: Case) -> None:

@@ -71,7 +71,7 @@ __noinline int leave(__u32 number, bool first) {
 }
 
 // The first connection of a client makes its template. Returns its number; 0: there is no room; NO_TEMPLATE: another
-// processor was faster.
+// processor was faster, or the number is another's.
 __noinline __u32 new_template(const struct template_key *client, __u32 timeout, __u32 server, __u32 dport, __u32 now) {
     struct template t = {.seen = now, .told = now, .timeout = timeout, .dest = server, .controls = 1};
     __u32 number = bpf_get_prandom_u32() | 1;
@@ -80,9 +80,10 @@ __noinline __u32 new_template(const struct template_key *client, __u32 timeout, 
         return 0;
     t.dport = dport;
     t.template_key = *client;
-    if (bpf_map_update_elem(&templates, &number, &t, BPF_NOEXIST))
-        return 0;
-    long why = bpf_map_update_elem(&template_numbers, client, &number, BPF_NOEXIST);
+    long why = bpf_map_update_elem(&templates, &number, &t, BPF_NOEXIST);
+    if (why)
+        return why == NO_ROOM ? 0 : NO_TEMPLATE;
+    why = bpf_map_update_elem(&template_numbers, client, &number, BPF_NOEXIST);
     if (why) {
         bpf_map_delete_elem(&templates, &number);
         return why == NO_ROOM ? 0 : NO_TEMPLATE;
