@@ -42,30 +42,37 @@ class Links:
         """How, by number of the device."""
 
     def attach(self, ifindex: int) -> Kind:
-        """Let a device's packets through the program, or change the program there. Raises OSError."""
+        """Let a device's packets through the program, or change the program there. Raises OSError.
+
+        One that a director before has put there otherwise is taken off, for programs of tc and XDP read the maps
+        differently.
+        """
         kind: Kind
         if self._mode == "xdp":
-            self._link(ifindex, _XDP)
+            own = self._link(ifindex, _XDP)
             kind = "xdp"
         else:
             try:
-                self._link(ifindex, _TCX_INGRESS)
+                own = self._link(ifindex, _TCX_INGRESS)
                 kind = "tcx"
             except OSError as error:
                 if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:
                     raise
-                self._filter(ifindex)
+                own = self._filter(ifindex)
                 kind = "clsact"
         self.attached[ifindex] = kind
+        for pin in self._folder.glob(f"{ifindex}-*"):
+            if pin != own:
+                _take_off(pin)
         return kind
 
-    def _link(self, ifindex: int, attach_type: int) -> None:
+    def _link(self, ifindex: int, attach_type: int) -> Path:
         pin = self._folder / f"{ifindex}-{attach_type}"
         if pin.exists():
             link = call("bpf_obj_get", os.fsencode(pin))
             try:
                 call("bpf_link_update", link, self._program, None)
-                return
+                return pin
             except OSError:  # its device is gone, and another has got the number
                 pin.unlink()
             finally:
@@ -75,8 +82,11 @@ class Links:
             call("bpf_obj_pin", link, os.fsencode(pin))
         finally:
             os.close(link)
+        return pin
 
-    def _filter(self, ifindex: int) -> None:
+    def _filter(self, ifindex: int) -> Path:
+        pin = self._folder / f"{ifindex}-clsact"
+        pin.mkdir(exist_ok=True)  # for `pyvs detach`, which must find it whenever we are killed
         hook = _hook(ifindex)
         with contextlib.suppress(FileExistsError):
             call("bpf_tc_hook_create", ctypes.byref(hook))
@@ -87,8 +97,12 @@ class Links:
             handle=HANDLE,
             priority=PRIORITY,
         )
-        call("bpf_tc_attach", ctypes.byref(hook), ctypes.byref(options))
-        (self._folder / f"{ifindex}-clsact").mkdir(exist_ok=True)  # for `pyvs detach`
+        try:
+            call("bpf_tc_attach", ctypes.byref(hook), ctypes.byref(options))
+        except OSError:
+            pin.rmdir()
+            raise
+        return pin
 
     def forget(self, ifindex: int) -> None:
         """A device is gone, and its links are of no more use."""
@@ -110,16 +124,20 @@ def detach(folder: Path) -> int:
     """Take programs off the devices that a folder of links tells of; how many there were. Raises OSError."""
     removed = 0
     for pin in sorted(folder.glob("*-*")):
-        ifindex, _, kind = pin.name.partition("-")
-        if kind == "clsact":
-            options = TcOptions(sz=ctypes.sizeof(TcOptions), handle=HANDLE, priority=PRIORITY)
-            with contextlib.suppress(OSError):  # the device may be gone, or someone took the filter away
-                call("bpf_tc_detach", ctypes.byref(_hook(int(ifindex))), ctypes.byref(options))
-            pin.rmdir()
-        else:
-            pin.unlink()  # the last reference: the kernel ends the link
+        _take_off(pin)
         removed += 1
     return removed
+
+
+def _take_off(pin: Path) -> None:
+    ifindex, _, kind = pin.name.partition("-")
+    if kind == "clsact":
+        options = TcOptions(sz=ctypes.sizeof(TcOptions), handle=HANDLE, priority=PRIORITY)
+        with contextlib.suppress(OSError):  # the device may be gone, or someone took the filter away
+            call("bpf_tc_detach", ctypes.byref(_hook(int(ifindex))), ctypes.byref(options))
+        pin.rmdir()
+    else:
+        pin.unlink()  # the last reference: the kernel ends the link
 
 
 def is_dead(pin: Path) -> bool:

@@ -96,6 +96,38 @@ def test_clsact_where_there_is_no_tcx(kernel: Kernel, tmp_path: Path, refusal: i
     assert at.attach(3) == "clsact"  # again: the folder is there already
 
 
+def test_a_filter_is_noted_before_it_is_there(
+    kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in between, a director leaves none that `pyvs detach` does not know."""
+    kernel.refusals["bpf_link_create"] = errno.EINVAL
+    noted: list[bool] = []
+
+    def call(name: str, *arguments: Any) -> int:
+        if name == "bpf_tc_attach":
+            noted.append((tmp_path / "3-clsact").is_dir())
+        return kernel.call(name, *arguments)
+
+    monkeypatch.setattr(links, "call", call)
+    Links("tc", 7, tmp_path).attach(3)
+    assert noted == [True]
+    kernel.refusals["bpf_tc_attach"] = errno.EPERM
+    with pytest.raises(PermissionError):
+        Links("tc", 7, tmp_path).attach(3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_there_otherwise_is_taken_off(kernel: Kernel, tmp_path: Path) -> None:
+    (tmp_path / f"3-{TCX}").touch()
+    (tmp_path / "3-clsact").mkdir()
+    (tmp_path / f"33-{TCX}").touch()
+    Links("xdp", 7, tmp_path).attach(3)
+    assert sorted(pin.name for pin in tmp_path.iterdir()) == [f"3-{XDP}", f"33-{TCX}"]
+    assert kernel.names[-1] == "bpf_tc_detach"
+    Links("tc", 7, tmp_path).attach(3)
+    assert sorted(pin.name for pin in tmp_path.iterdir()) == [f"3-{TCX}", f"33-{TCX}"]
+
+
 def test_other_refusals_are_told(kernel: Kernel, tmp_path: Path) -> None:
     kernel.refusals["bpf_link_create"] = errno.EPERM
     at = Links("tc", 7, tmp_path)
