@@ -46,7 +46,7 @@ class Sweeps:
         if sweep is None:
             if now < self._at:
                 return False
-            if not self._mirror.live:
+            if not self._mirror.may_end:
                 self._at = now + SECOND
                 return False
             sweep = self.begin()

@@ -29,7 +29,7 @@ COUNTERS: Final = ("conns", "inpkts", "outpkts", "inbytes", "outbytes")
 
 STRETCH: Final = 40
 """Destinations of one step at which there is something to do: about a millisecond."""
-LOOKS: Final = 20
+LOOKS: Final = 10
 """So many destinations are only looked at in the time of one of those."""
 TOGETHER: Final = 256
 """Elements that are read from a map in one go."""
@@ -54,6 +54,8 @@ class Ledger:
         self._end = 0
         """All numbers that destinations have are below this one."""
         self._freed: list[int] = []
+        self._left: set[int] = set()
+        """Numbers of another daemon's servers that no rule names, as long as it has left connections there."""
 
     @property
     def numbers(self) -> int:
@@ -99,6 +101,9 @@ class Ledger:
                 number = at + 1
                 place = by_number.get(at)
                 if place is None:
+                    if at in self._left and not _live(rows[row]):
+                        self._left.discard(at)
+                        self._free(at)
                     continue
                 left -= 1
                 if self._take_counts(place, rows[row]):
@@ -230,11 +235,21 @@ class Ledger:
         self.live -= place.active + place.inactive + place.persistent
         self._free(place.number)
 
+    def _leave(self, number: int) -> None:
+        """A number's server counts as removed, and the number is free when its connections are over. Raises OSError."""
+        row = self.fast.dests.read(number, 1)[0]
+        if _live(row):
+            self.changes.make(number, wanted={**DEST.unpack(row), "flags": 0})
+            self._left.add(number)
+        else:
+            self._free(number)
+
     def _free(self, number: int) -> None:
         """A number is anybody's again. Raises OSError."""
-        self.changes.owners.set(number, bytes(OWNER.size))
         self.fast.stats.set(number, bytes(self.fast.stats.size))
         self.fast.clear_destination(number)
+        # Last, since the next daemon takes a number without an owner for an empty one: we may be killed before.
+        self.changes.owners.set(number, bytes(OWNER.size))
         self._freed.append(number)
 
     # ---- connections that wander -------------------------------------------
@@ -254,6 +269,12 @@ class Ledger:
         place.counted = b""
         self.live += many
         self.changes.make(place.number, persistent=many)
+
+
+def _live(row: bytes) -> int:
+    """Connections and templates that a destination's bytes tell of."""
+    _, active, inactive, persistent = _COUNTS.unpack_from(row)
+    return max(int(active + inactive + persistent), 0)
 
 
 def _add(stats: Any, more: dict[str, int]) -> None:

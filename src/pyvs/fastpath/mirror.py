@@ -127,21 +127,20 @@ class Mirror(Ledger):
         self.refused = refusal.of_director(self.ns)
         here = False
         left = most = ledger.STRETCH * ledger.LOOKS
-        for service, dest in self._wanted():
+        for service, dest, stands in self._wanted():
             if left <= 0:
                 self._write_new()
                 yield
                 left = most
-            place = self.places.get(dest)
             left -= 1
-            if place is None:
+            place = self.places.get(dest)
+            if place is not None:
+                if self._renew_one(service, place, back, again):
+                    left -= ledger.LOOKS
+            elif stands:
                 place = self._settle(service, dest, back, again)
-                if place is None:
-                    continue
                 left -= ledger.LOOKS // _NEW
-            elif self._renew_one(service, place, back, again):
-                left -= ledger.LOOKS
-            here |= place.here
+            here |= place is not None and place.here
         self._write_new()
         self.some_here = here
 
@@ -205,13 +204,13 @@ class Mirror(Ledger):
         place.rests = place.refused is not None or self.refused is not None
         place.here = self.answers and place.refused is None and refusal.is_here(ns, dest)
 
-    def _wanted(self) -> Iterator[tuple[Service, Destination]]:
+    def _wanted(self) -> Iterator[tuple[Service, Destination, bool]]:
+        """All destinations, those in the trash too, and whether they stand in their service."""
         for service in self.ns.services:
             for dest in tuple(service.destinations):
-                yield service, dest
+                yield service, dest, True
         for dest, service in self.ns.trash:
-            if dest in self.places:
-                yield service, dest
+            yield service, dest, False
 
     def _settle(
         self, service: Service, dest: Destination, back: list[Place], again: list[Place]
@@ -268,12 +267,13 @@ class Mirror(Ledger):
         """No rule names what still waits: it counts as removed; how many there were. Raises OSError."""
         waiting, self.waiting = self.waiting, {}
         for number in waiting.values():
-            row = self.fast.destination(number)
-            if row["active"] + row["inactive"] + row["persistent"] > 0:
-                self.changes.make(number, wanted={**row, "flags": 0})
-            else:
-                self._free(number)
+            self._leave(number)
         return len(waiting)
+
+    @property
+    def may_end(self) -> bool:
+        """Whether there may be connections or templates in the maps, as far as is known."""
+        return bool(self.live or self.waiting or self._left)
 
     def write(self, place: Place) -> None:
         """Write what is said of a destination, if that has changed. Raises OSError."""

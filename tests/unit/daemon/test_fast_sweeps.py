@@ -37,6 +37,18 @@ def test_nothing_is_swept_while_there_is_nothing() -> None:
     assert case.shared.table.ended == 0
 
 
+def test_what_another_daemon_left_is_swept_whether_its_servers_are_named_or_not() -> None:
+    case = Case()
+    case.shared.mirror.inherit({(2, 0, 6, b"", 80, 2, b"", 80): 9})
+    case.maps.count(9, active=1)
+    for count in (1, 2):
+        case.maps.to_end = [[ENDED]]
+        assert not case.sweeps.go_on(case.shared.now + 10 * count)
+        assert case.shared.table.ended == count
+        assert case.sweeps.go_on(case.shared.now + 10 * count)
+        case.shared.mirror.give_up_waiting()
+
+
 def test_what_another_daemon_left_is_swept_at_once() -> None:
     case = Case()
     case.maps.to_end = [[ENDED]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from tests.unit.fastpath.memory import MemoryChanges, MemoryFast, in_memory
 
@@ -102,6 +104,40 @@ def test_numbers_that_nobody_names_are_free_when_nothing_points_to_them() -> Non
     assert case.shared.mirror.give_up_waiting() == 2
     case.shared.service()
     assert sorted(case.shared.mirror.by_number) == [1, 2]
+    assert case.shared.mirror.may_end, "a sweep is to look for them"
+    case.shared.mirror.pull()
+    case.shared.engine.control.new_dest(KEY, DestSpec(DestKey(packed("10.1.0.77"), 8080)), case.shared.now)
+    case.maps.count(0, active=-1)
+    case.shared.mirror.pull()
+    assert not case.shared.mirror.may_end
+    case.shared.mirror.renew()
+    assert sorted(case.shared.mirror.by_number) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_who_is_killed_while_a_number_becomes_free_leaves_no_counters(
+    steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case()
+    case.changes.owners.set(0, OWNER.pack(af=2))
+    case.maps.counters.add(0, inpkts=7)
+    done = 0
+
+    def killed(name: str, element: int, value: bytes) -> None:
+        nonlocal done
+        if done == steps:
+            raise InterruptedError
+        done += 1
+        own[name](element, value)
+
+    arrays = {"owners": case.changes.owners, "stats": case.maps.counters, "dests": case.maps.dests}
+    own = {name: array.set for name, array in arrays.items()}
+    for name, array in arrays.items():
+        monkeypatch.setattr(array, "set", partial(killed, name))
+    case.shared.mirror.inherit({(2, 0, 6, packed(VIP), 80, 2, SERVERS[0], 1): 0})
+    with pytest.raises(InterruptedError):
+        case.shared.mirror.give_up_waiting()
+    assert case.changes.owners.at(0)["af"] or not case.maps.counters.at(0)["inpkts"]
 
 
 def test_more_servers_than_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
