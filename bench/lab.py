@@ -1,9 +1,9 @@
 """Whole ways beside each other: plain routing, nftables' dnat and the fast path, on the same wires, in turns.
 
-`measure()` gives `fast.lab_*_ratio`: one client, a director and three servers in network namespaces, wires of veth
-pairs with all offloads on. Every round has each director once, so that what else the machine does meets all of them;
-a figure is the median of the rounds' ratios. Needs root, wrk, iperf3, nft and nginx. All share the processors: whole
-ways are compared.
+`measure()` gives `fast.lab_*_ratio`: one client, three servers and a director for each way in network namespaces, wires
+of veth pairs with all offloads on. All ways stand all the time and are asked for a second each, one after the other, so
+that an hour of the machine in which everything is slow meets all of them; a figure is the median of the rounds'
+ratios. Needs root, wrk, iperf3, nft and nginx. All share the processors: whole ways are compared.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,10 +30,9 @@ from pyvs.lab.wait import until
 
 TRAFFIC: Final = str(Path(__file__).with_name("traffic.py"))
 TOOLS: Final = ("wrk", "iperf3", "nft", "nginx", "ip", "sysctl")
-VIRTUAL: Final = "192.0.2.80"
 SERVERS: Final = 3
-ROUNDS: Final = 7
-SECONDS: Final = 2
+ROUNDS: Final = 15
+SECONDS: Final = 1
 WEB: Final = """daemon off; pid {folder}/nginx{number}.pid; error_log /dev/null; worker_processes 1;
 events {{ worker_connections 8192; }}
 http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {folder}/body;
@@ -45,44 +45,63 @@ SYSCTLS: Final = (
 
 
 class Network:
-    """The namespaces, with servers that run, until it is closed."""
+    """The namespaces, with servers that run, until it is closed. Each way has a director and wires of its own."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self.stack = stack
         self.folder = folder
         self.name = f"pyvs-bench{os.getpid()}"
-        self.servers = [f"10.201.{number}.2" for number in range(1, SERVERS + 1)]
-        self._make("client")
-        self._make("director")
-        self._wire("client", "10.200.0.2", "10.200.0.1")
-        self.run("client", "ip", "route", "add", "default", "via", "10.200.0.1")
-        for number, address in enumerate(self.servers, 1):
-            host = f"server{number}"
-            self._make(host)
-            self._wire(host, address, f"10.201.{number}.1")
-            self.run(host, "ip", "route", "add", "default", "via", f"10.201.{number}.1")
+        servers = [f"server{number}" for number in range(1, SERVERS + 1)]
+        for host in ("client", *servers):
+            self.make(host)
+        for number, host in enumerate(servers, 1):
             (folder / f"nginx{number}.conf").write_text(WEB.format(folder=folder, number=number))
             self.start(host, "nginx", "-c", str(folder / f"nginx{number}.conf"))
             self.start(host, "iperf3", "-s")
             # Never reads: the kernel counts what arrives.
             self.start(host, sys.executable, "-c", "import socket, time\n"
                        "s = socket.socket(2, 2); s.bind(('', 9000)); time.sleep(86400)")  # fmt: skip
-        self.run("director", "ip", "address", "add", f"{VIRTUAL}/32", "dev", "lo")
+        self.ways = {name: Way(self, number, serve) for number, (name, serve) in enumerate(WAYS.items())}
+        for name, way in self.ways.items():
+            until(lambda way=way: self.answers(way.address), f"{name} does not serve", 30)  # type: ignore[misc]
 
-    def _make(self, host: str) -> None:
+    def answers(self, address: str) -> bool:
+        """Whether the client gets a page there."""
+        try:
+            return _wrk(self, address, seconds=1) > 0
+        except RuntimeError:
+            return False
+
+    def make(self, host: str) -> None:
+        """A namespace."""
         subprocess.run(["ip", "netns", "add", f"{self.name}-{host}"], check=True)
         self.stack.callback(subprocess.run, ["ip", "netns", "delete", f"{self.name}-{host}"], check=False)
         self.run(host, "ip", "link", "set", "lo", "up")
         self.run(host, "sysctl", "-qw", *SYSCTLS)
 
-    def _wire(self, host: str, own: str, other: str) -> None:
-        near, far = f"{self.name}-{host}", f"{self.name}-director"
+    def wire(self, host: str, director: str, network: str) -> None:
+        """A veth pair: the host has the second address, the director the first."""
+        near, far = f"{self.name}-{host}", f"{self.name}-{director}"
         subprocess.run(
-            ["ip", "link", "add", "eth0", "netns", near, "type", "veth", "peer", "name", host, "netns", far],
+            [
+                "ip",
+                "link",
+                "add",
+                director,
+                "netns",
+                near,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                host,
+                "netns",
+                far,
+            ],
             check=True,
         )
-        for side, device, address in ((host, "eth0", own), ("director", host, other)):
-            self.run(side, "ip", "address", "add", f"{address}/24", "dev", device)
+        for side, device, last in ((host, director, 2), (director, host, 1)):
+            self.run(side, "ip", "address", "add", f"{network}.{last}/24", "dev", device)
             self.run(side, "ip", "link", "set", device, "up")
 
     def run(self, host: str, *words: str) -> str:
@@ -124,72 +143,84 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-# ---- directors: each gives the address to ask, while it serves --------------------
+# ---- ways: each serves an address of its own ----------------------------------------
 
 
-@contextmanager
-def plain(network: Network) -> Iterator[str]:
+class Way:
+    """A director between the client and all servers."""
+
+    def __init__(self, network: Network, number: int, serve: Callable[[Way], str]) -> None:
+        self.network = network
+        self.director = f"way{number}"
+        self.servers = [f"10.{210 + number}.{server}.2" for server in range(1, SERVERS + 1)]
+        self.virtual = f"192.0.2.{80 + number}"
+        network.make(self.director)
+        network.wire("client", self.director, f"10.200.{number}")
+        self.run("ip", "address", "add", f"{self.virtual}/32", "dev", "lo")
+        for to in (f"{self.virtual}/32", f"10.{210 + number}.0.0/16"):
+            network.run("client", "ip", "route", "add", to, "via", f"10.200.{number}.1")
+        for server in range(1, SERVERS + 1):
+            network.wire(f"server{server}", self.director, f"10.{210 + number}.{server}")
+            back = f"10.{210 + number}.{server}.1"
+            network.run(f"server{server}", "ip", "route", "add", f"10.200.{number}.0/24", "via", back)
+        self.address = serve(self)
+
+    def run(self, *words: str) -> str:
+        """What a command says at the director."""
+        return self.network.run(self.director, *words)
+
+
+def plain(way: Way) -> str:
     """Nobody but the kernel's routing."""
-    yield network.servers[0]
+    return way.servers[0]
 
 
-@contextmanager
-def nftables(network: Network) -> Iterator[str]:
+def nftables(way: Way) -> str:
     """dnat in turns, with connection tracking."""
-    turns = ", ".join(f"{turn} : {address}" for turn, address in enumerate(network.servers))
-    rules = network.folder / "nft"
+    turns = ", ".join(f"{turn} : {address}" for turn, address in enumerate(way.servers))
+    rules = way.network.folder / "nft"
     rules.write_text(
         f"table ip bench {{ chain pre {{ type nat hook prerouting priority dstnat;\n"
-        f"ip daddr {VIRTUAL} tcp dport 80 dnat to numgen inc mod {SERVERS} map {{ {turns} }}\n"
-        f"ip daddr {VIRTUAL} tcp dport 5201 dnat to {network.servers[0]}\n"
-        f"ip daddr {VIRTUAL} udp dport 9000 dnat to numgen inc mod {SERVERS} map {{ {turns} }}\n}}\n}}\n"
+        f"ip daddr {way.virtual} tcp dport 80 dnat to numgen inc mod {SERVERS} map {{ {turns} }}\n"
+        f"ip daddr {way.virtual} tcp dport 5201 dnat to {way.servers[0]}\n"
+        f"ip daddr {way.virtual} udp dport 9000 dnat to numgen inc mod {SERVERS} map {{ {turns} }}\n}}\n}}\n"
     )
-    network.run("director", "nft", "-f", str(rules))
-    try:
-        yield VIRTUAL
-    finally:
-        network.run("director", "nft", "delete", "table", "ip", "bench")
+    way.run("nft", "-f", str(rules))
+    return way.virtual
 
 
-@contextmanager
-def pyvs(network: Network, across: str = "off") -> Iterator[str]:
+def pyvs(way: Way, across: str = "off") -> str:
     """The fast path by tc, new connections too."""
-    rules = network.folder / "rules"
-    lines = []
+    folder, lines = way.network.folder, []
     for option, port, servers in (("-t", 80, SERVERS), ("-u", 9000, SERVERS), ("-t", 5201, 1)):
-        lines.append(f"-A {option} {VIRTUAL}:{port} -s rr")
+        lines.append(f"-A {option} {way.virtual}:{port} -s rr")
         lines += [
-            f"-a {option} {VIRTUAL}:{port} -r {server}:{port} -m" for server in network.servers[:servers]
+            f"-a {option} {way.virtual}:{port} -r {server}:{port} -m" for server in way.servers[:servers]
         ]
+    rules, control = folder / f"{way.director}.rules", folder / f"{way.director}.socket"
     rules.write_text("\n".join(lines) + "\n")
-    control = network.folder / "socket"
-    process = network.start(
-        "director", program("pyvs"), "run", "--no-state", "--fast", "tc", "--fast-new", "on", "--fast-across", across,
+    way.network.start(
+        way.director, program("pyvs"), "run", "--no-state", "--fast", "tc", "--fast-new", "on", "--fast-across", across,
         "--rules", str(rules), "--socket", str(control),
     )  # fmt: skip
-    try:
-        until(control.exists, "the director was not ready", 30)
-        yield VIRTUAL
-    finally:
-        _end(process)
+    until(control.exists, "the director was not ready", 30)
+    return way.virtual
 
 
-@contextmanager
-def pyvs_across(network: Network) -> Iterator[str]:
+def pyvs_across(way: Way) -> str:
     """The same, packets going straight to the far ends of the wires."""
-    with pyvs(network, "on") as address:
-        yield address
+    return pyvs(way, "on")
 
 
-DIRECTORS: Final = {"plain": plain, "nftables": nftables, "pyvs": pyvs, "across": pyvs_across}
-"""All directors; `plain` and `nftables` are what the others are compared with."""
+WAYS: Final = {"plain": plain, "nftables": nftables, "pyvs": pyvs, "across": pyvs_across}
+"""All; `plain` and `nftables` are what the others are compared with."""
 
 
 # ---- what is measured --------------------------------------------------------------
 
 
-def _wrk(network: Network, address: str, *more: str) -> float:
-    words = ("wrk", "-t2", "-c64", f"-d{SECONDS}s", *more, f"http://{address}/")
+def _wrk(network: Network, address: str, *more: str, seconds: int = 0) -> float:
+    words = ("wrk", "-t2", "-c64", f"-d{seconds or SECONDS}s", *more, f"http://{address}/")
     found = re.search(r"Requests/sec:\s+([\d.]+)", network.run("client", *words))
     if found is None:
         raise RuntimeError("wrk does not tell how many requests it made")
@@ -245,14 +276,15 @@ def measure(rounds: int = ROUNDS) -> dict[str, dict[str, object]]:
     missing = [tool for tool in TOOLS if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin") is None]
     if missing:
         raise RuntimeError(f"the lab needs {', '.join(missing)}")
-    found: dict[str, dict[str, list[float]]] = {name: {who: [] for who in DIRECTORS} for name in MEASURES}
+    found: dict[str, dict[str, list[float]]] = {name: {who: [] for who in WAYS} for name in MEASURES}
     with tempfile.TemporaryDirectory(prefix="pyvs-bench-") as folder, ExitStack() as stack:
         network = Network(stack, Path(folder))
-        for turn in range(rounds):
-            for who in [*DIRECTORS][turn % len(DIRECTORS) :] + [*DIRECTORS][: turn % len(DIRECTORS)]:
-                with DIRECTORS[who](network) as address:
-                    for name, (work, _) in MEASURES.items():
-                        found[name][who].append(work(network, address))
+        order = deque(WAYS)
+        for _ in range(rounds):
+            for name, (work, _) in MEASURES.items():
+                for who in order:
+                    found[name][who].append(work(network, network.ways[who].address))
+                order.rotate()
     rows: dict[str, dict[str, object]] = {}
     for name, (_, wanted) in MEASURES.items():
         of = found[name]
