@@ -228,12 +228,14 @@ static __always_inline int serve6(ctx_t *ctx, struct frame *f) {
 }
 
 #ifndef PYVS_XDP
-#define HEADERS (ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr))
+#define HEADERS4 (ETH_HLEN + sizeof(struct iphdr) + sizeof(struct tcphdr))
+#define HEADERS6 (ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr))
 
-// Drivers may leave the headers where programs can't read them.
+// Drivers may leave the headers where programs can't read them. Not more than those: what follows would be copied.
 static __always_inline void gather(ctx_t *ctx) {
-    if (start(ctx) + HEADERS > end(ctx) && ctx->len > ctx->data_end - ctx->data)
-        bpf_skb_pull_data(ctx, ctx->len < HEADERS ? ctx->len : HEADERS);
+    __u32 there = ctx->data_end - ctx->data, wanted = ctx->protocol == bpf_htons(ETH_P_IPV6) ? HEADERS6 : HEADERS4;
+    if (there < wanted && ctx->len > there)
+        bpf_skb_pull_data(ctx, ctx->len < wanted ? ctx->len : wanted);
 }
 #endif
 
