@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pyvs.fastpath.owner import SharedTable
     from pyvs.fastpath.sweep import Ended
 
-SHARE: Final = 50.0
+SHARE: Final = 100.0
 """Sweeping takes at most one in so many of the daemon's time."""
 SECOND: Final = 1.0
 
