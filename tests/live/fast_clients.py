@@ -90,6 +90,11 @@ def bpf_file_system(folder: Path) -> Iterator[Path]:
 
 def fast_account(director: Director) -> dict[str, str]:
     """What `pyvs fast` says in lines of their own."""
+    lines = fast_text(director).splitlines()
+    return dict(line.strip().split(": ", 1) for line in lines if ": " in line)
+
+
+def fast_text(director: Director) -> str:
+    """What `pyvs fast` says."""
     with contextlib.closing(UnixTransport(director.socket)) as transport:
-        text = transport.proc("pyvs_fast")
-    return dict(line.strip().split(": ", 1) for line in text.splitlines() if ": " in line)
+        return transport.proc("pyvs_fast")

@@ -4,7 +4,7 @@ import resource
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import KeptAlive, fast_account
+from tests.live.fast_clients import KeptAlive, fast_account, fast_text
 
 from pyvs.fastpath import links, pins
 from pyvs.lab import course, wait
@@ -86,6 +86,37 @@ def test_connections_outlive_ten_directors(bpffs: Path, tmp_path: Path) -> None:
         rows = director.rows({})
         assert sum(row.active for row in rows) == MANY
         assert len(director.adm("-Lnc").splitlines()[2:]) == MANY
+        alive.close()
+        wait.until(lambda: sum(row.active for row in director.rows({})) == 0, "they are still active", 5)
+        director.stop()
+    assert not list(bpffs.glob("pyvs/*/*"))
+
+
+def test_tables_get_another_size_and_connections_go_on(bpffs: Path, tmp_path: Path) -> None:
+    """Each director has other tables than the one that was killed before it, while clients go on asking."""
+    rules = rule_file(tmp_path, "nat", 4)
+    with Lab(topology("nat", (4,))) as lab:
+        course.start_servers(lab, "nat", (4,))
+        options = ["--fast", "tc", "--fast-new", "on", "--rules", str(rules), "--fast-connections"]
+        director = Director(lab, [*options, "4000"])
+        director.__enter__()
+        alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, 300)
+        wait.until(lambda: _maps_own(director) >= 300, "not all connections went to the maps", 10)
+        with alive:
+            for room in ("9000", "2000", "30000"):
+                assert director.process is not None
+                director.process.kill()
+                director.process.wait(5)
+                director.stop()
+                director = Director(lab, [*options, room])
+                director.__enter__()
+                assert f"tables have room for {room} connections" in director.log_file.read_text()
+                answers = alive.answers + 600
+                wait.until(lambda answers=answers: alive.answers > answers, "nobody answers", 10)  # type: ignore[misc]
+        alive.ask_all()
+        assert alive.failed == {}
+        assert _maps_own(director) == 300
+        assert "of 60000 entries" in fast_text(director)
         alive.close()
         wait.until(lambda: sum(row.active for row in director.rows({})) == 0, "they are still active", 5)
         director.stop()

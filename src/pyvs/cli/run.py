@@ -74,7 +74,8 @@ def _switch(name: str, help_text: str) -> Callable[[Callable[..., None]], Callab
     type=int,
     metavar="N",
     help="How many connections the fast path's tables have room for, of each family, with NAT; their memory is "
-    f"taken at once, {CONNECTION_BYTES} bytes for each.  [default: by the memory]",
+    f"taken at once, {CONNECTION_BYTES} bytes for each.  "
+    "[default: as the director before left them, else by the memory]",
 )
 @click.option(
     "--keep-fast",

@@ -13,6 +13,7 @@ the caller's choice, below LIMITS["MAX_DESTS"].
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from struct import Struct
@@ -42,9 +43,10 @@ from pyvs.fastpath.layout import (
     Layout,
 )
 from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
-from pyvs.fastpath.objects import LoadedObject, begun
+from pyvs.fastpath.objects import CONNECTIONS, LoadedObject, begun
 from pyvs.fastpath.own import OwnAddresses
 from pyvs.fastpath.reports import Reports
+from pyvs.fastpath.resize import Resize
 from pyvs.fastpath.server import Server
 from pyvs.fastpath.services import Services
 from pyvs.fastpath.sizes import entries_for_memory, of_maps, pinned
@@ -70,6 +72,10 @@ _COUNT: Final = Layout("count", Field("count", "u64"))
 
 class FastPath:
     """The fast path of one network namespace."""
+
+    _resize: Resize | None = None
+    kept_size = ""
+    """Why tables have not got the size that was asked for."""
 
     def __init__(self, mode: Mode, loaded: LoadedObject, jiffies: Jiffies) -> None:
         self.mode = mode
@@ -102,48 +108,89 @@ class FastPath:
         """Load the programs. pins: a folder of a bpf file system.
 
         connections: entries of each family, two for one with NAT, whose memory is taken at once; 0: by the host's.
-        Maps that are pinned there already are taken over with all that they hold, and as large as they are.
-        Raises FastPathUnavailable, OSError.
+        Maps that are pinned there already are taken over with all that they hold. Tables of connections get the size
+        that is asked for, if there is memory for it and room for all: see `follow_tables`. Raises FastPathUnavailable,
+        OSError.
         """
         try:
             jiffies = Jiffies.read()
         except OSError as error:
             raise FastPathUnavailable(f"{NEEDS_ROOT}: the kernel's clock can't be read: {error}") from None
         sizes = of_maps(connections or entries_for_memory())
-        if pins is not None:
-            sizes |= pinned(pins, sizes)
-        name = f"pyvs_{mode}"
-        with begun(cls._load(name, pins, sizes)) as loaded:
+        present = {} if pins is None else pinned(pins, sizes)
+        why = ""
+        if connections and any(present.get(name, connections) != connections for name in CONNECTIONS):
+            wanted = {**sizes, **present, **dict.fromkeys(CONNECTIONS, connections)}
+            try:
+                return cls._opened(mode, jiffies, pins, wanted, apart=CONNECTIONS)
+            except (FastPathUnavailable, OSError) as error:
+                why = str(error)
+        fast = cls._opened(mode, jiffies, pins, sizes | present)
+        fast.kept_size = why
+        return fast
+
+    @classmethod
+    def _opened(
+        cls,
+        mode: Mode,
+        jiffies: Jiffies,
+        pins: Path | None,
+        sizes: dict[str, int],
+        apart: tuple[str, ...] = (),
+    ) -> FastPath:
+        """apart: tables that are made anew and get what is in those that are pinned."""
+        with begun(cls._load(f"pyvs_{mode}", pins, sizes, apart)) as loaded:
             fast = cls(mode, loaded, jiffies)
+            if pins is not None and apart:
+                now = fast.settings.at(0)["now"] or jiffies.at(time.monotonic())
+                fast._resize = Resize(pins, {name: getattr(fast, name) for name in apart}, now - jiffies.hz)
+            else:
+                fast._call_persistent()
             fast._begin()
         return fast
 
-    def _begin(self) -> None:
-        """Write what the programs must find. Raises FastPathUnavailable, OSError."""
+    def follow_tables(self) -> bool:
+        """The programs at the devices are these: tables of another size than before get what has changed since `open`.
+
+        Whether there are such. Raises OSError.
+        """
+        if self._resize is None:
+            return False
+        self._call_persistent()
+        self._resize.finish()
+        self._resize = None
+        return True
+
+    def _call_persistent(self) -> None:
+        """Let programs at devices call these for persistent services. Raises FastPathUnavailable, OSError."""
         if (calls := f"persistent_{self.mode}") in self.loaded.maps:
             programs = ArrayMap(self.loaded.maps[calls], _NUMBER)
             for index, family in enumerate((4, 6)):
                 program = self.loaded.program(f"persistent{family}")
                 programs.set(index, program.to_bytes(4, sys.byteorder))
-        if not self.settings.at(0)["hop_age"]:
-            jiffies = self.jiffies
-            self.set_clock(jiffies)
-            self.configure(
-                udp_timeout=jiffies.length(UDP_TIMEOUT),
-                timeouts=tuple(jiffies.length(seconds) for seconds in TIMEOUTS),
-                generation=1,
-                reuse_mode=1,
-                new=1,
-                pmtu_disc=1,
-            )
+
+    def _begin(self) -> None:
+        """Write what the programs must find, if they are the first. Raises OSError."""
+        if self.settings.at(0)["hop_age"]:
+            return
+        jiffies = self.jiffies
+        self.set_clock(jiffies)
+        self.configure(
+            udp_timeout=jiffies.length(UDP_TIMEOUT),
+            timeouts=tuple(jiffies.length(seconds) for seconds in TIMEOUTS),
+            generation=1,
+            reuse_mode=1,
+            new=1,
+            pmtu_disc=1,
+        )
 
     @staticmethod
-    def _load(name: str, pins: Path | None, sizes: dict[str, int]) -> LoadedObject:
+    def _load(name: str, pins: Path | None, sizes: dict[str, int], apart: tuple[str, ...]) -> LoadedObject:
         """The best form of the programs that this kernel takes. Raises FastPathUnavailable: why not the first."""
         first: FastPathUnavailable | None = None
         for form in ("", build.PLAIN, build.BARE):
             try:
-                return LoadedObject(build.program(name + form), pins=pins, sizes=sizes)
+                return LoadedObject(build.program(name + form), pins=pins, sizes=sizes, apart=apart)
             except FastPathUnavailable as why:
                 first = first or why
         assert first is not None
@@ -154,6 +201,8 @@ class FastPath:
         if self._sweeper is not None:
             self._sweeper.close()
             self._sweeper = None
+        if self._resize is not None:
+            self._resize.close()
         self.reports.close()
         self.loaded.close()
 

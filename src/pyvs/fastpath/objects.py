@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -30,10 +30,11 @@ class LoadedObject:
         pins: Path | None = None,
         sizes: Mapping[str, int] | None = None,
         shared: Mapping[str, int] | None = None,
+        apart: Container[str] = (),
     ) -> None:
         """pins: folder for the maps; sizes: entries of maps; shared: descriptors of maps to use instead of own ones.
 
-        Raises FastPathUnavailable with what libbpf or the verifier says.
+        apart: maps that are not pinned. Raises FastPathUnavailable with what libbpf or the verifier says.
         """
         self.path = path
         try:
@@ -54,7 +55,7 @@ class LoadedObject:
                 call("bpf_map__set_max_entries", handle, sizes[name])
             if shared and name in shared:
                 call("bpf_map__reuse_fd", handle, shared[name])
-            elif pins is not None and name != "rodata":
+            elif pins is not None and name != "rodata" and name not in apart:
                 call("bpf_map__set_pin_path", handle, str(pins / name).encode())
         if platform.machine() in _UNALIGNED and libbpf().has("bpf_program__set_flags"):
             self._allow_any_alignment()

@@ -49,9 +49,8 @@ def test_open(
     assert log == ""
 
 
-@pytest.mark.parametrize(("wanted", "told"), [(0, False), (512, False), (513, True)])
-def test_tables_that_keep_their_size_are_told_of(
-    folder: Path, maps: MemoryFast, monkeypatch: pytest.MonkeyPatch, wanted: int, told: bool
+def test_how_many_connections_there_is_to_be_room_for(
+    folder: Path, maps: MemoryFast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
 
@@ -61,10 +60,38 @@ def test_tables_that_keep_their_size_are_told_of(
 
     monkeypatch.setattr(FastPath, "open", load)
     monkeypatch.setattr(pins, "prepare", lambda: folder)
-    fast, log = opened("tc", Engine(Host(), now=NOW), wanted)
-    assert fast is not None
-    assert asked == [2 * wanted]
-    assert ("keeps room for 512 connections, as the director before left it" in log) == told
+    assert opened("tc", Engine(Host(), now=NOW), 600)[1] == ""
+    maps.kept_size = "there are more connections now"
+    assert (
+        "the fast path's tables keep their size: there are more connections now\n"
+        in (opened("tc", Engine(Host(), now=NOW), 601)[1])
+    )
+    assert asked == [1200, 1202]
+
+
+def test_tables_that_get_another_size_follow_when_the_programs_are_at_their_devices(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached: list[int] = []
+
+    def follow() -> bool:
+        attached.append(len(case.links.attached))
+        return True
+
+    monkeypatch.setattr(case.maps, "follow_tables", follow)
+    case.fast.start()
+    assert attached == [2]
+    assert "the fast path's tables have room for 512 connections of each family now\n" in case.log
+
+
+def test_tables_that_can_t_be_pinned_are_told_of(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    def follow() -> bool:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(case.maps, "follow_tables", follow)
+    case.fast.start()
+    assert "which the next director won't find: " in case.log
+    assert "the fast path is on by tcx" in case.log
 
 
 def test_off_is_off() -> None:
