@@ -115,9 +115,9 @@ class Fast(Partner):
             with contextlib.suppress(OSError):  # another director may be at it
                 forget_dead(folder.parent.parent, folder.parent)
             fast = FastPath.open(mode, pins=folder, connections=connections * ENTRIES)
-            fast.sweep()  # where that can't be, nothing would ever end
-            if fast.kept_size:
-                log.warning(f"the fast path's tables keep their size: {fast.kept_size}")
+            room = fast.loaded.entries("conns4") // ENTRIES
+            if connections and room != connections:
+                log.info(f"the fast path keeps room for {room} connections, as the director before left it")
             return cls(fast, folder, engine, environment, log, clock, new=new, across=across)
         except (FastPathUnavailable, OSError) as reason:
             if fast is not None:
@@ -138,7 +138,6 @@ class Fast(Partner):
         if self.found:  # the one before may have left claims, if nothing else
             self._sweeps.begin()
         devices = self._attach()
-        self._follow_tables()
         if not devices:
             self.log.warning("the fast path is at no device: no Ethernet here takes its program")
             return
@@ -151,16 +150,6 @@ class Fast(Partner):
         if over and templates:
             over += f", and {counted(templates, 'template', 'templates')}"
         self.log.info(f"the fast path is on by {by} at {', '.join(devices)}{over}")
-
-    def _follow_tables(self) -> None:
-        try:
-            if self.fast.follow_tables():
-                room = self.fast.loaded.entries("conns4") // ENTRIES
-                self.log.info(f"the fast path's tables have room for {room} connections of each family now")
-        except OSError as error:
-            self.log.error(
-                f"the fast path's tables have another size, which the next director won't find: {error}"
-            )
 
     def _attach(self) -> list[str]:
         """Attach to what is Ethernet and not attached yet; the names of all that are."""
@@ -298,7 +287,7 @@ class Fast(Partner):
         """When to call `tick` next."""
         if self._coming is not None or (self._dirty and not self._may_wait):
             return 0.0
-        others = (self.table.due, self._works.due)
+        others = (self.table.handover.due, self._works.due)
         return min(self._second, self._sweeps.due, *(due for due in others if due is not None))
 
     def tick(self, now: float) -> None:
@@ -314,7 +303,7 @@ class Fast(Partner):
             self.table.audit()
             if self.mirror.waiting and now >= self._patience:
                 self._give_up_waiting()
-        self.table.settle(now)
+        self.table.handover.settle(now)
         self._works.go_on(now, whole=not self.many)
         if self._coming is not None and next(self._coming, self) is self:
             self._coming = None
@@ -341,7 +330,7 @@ class Fast(Partner):
             self.ns.services.touched = {}
             back, again = self.mirror.renew_first(touched)
             if again:
-                self.table.offer(again)
+                self.table.handover.offer(again)
             if back:
                 self.bring_back(back)
 
@@ -362,7 +351,7 @@ class Fast(Partner):
         yield from self.mirror.renewing(*found)
         back, again = found
         if again:
-            self.table.offer(again)
+            self.table.handover.offer(again)
         self.table.adopt_templates()
         if self.newcomers is not None:
             yield from self.handing_over()

@@ -45,7 +45,7 @@ def _lines(fast: Fast) -> Iterator[str]:
     live = sum(place.active + place.inactive for place in places)
     yield f"connections in the maps: {live}"
     yield f"templates in the maps: {sum(place.persistent for place in places)}"
-    yield f"handed over by the engine: {table.handed_over}"
+    yield f"handed over by the engine: {table.handover.count}"
     yield f"came back to the engine: {table.came_back}"
     yield f"ended in the maps: {table.ended}"
     if mirror.ns.sync.is_master:
@@ -58,7 +58,7 @@ def _lines(fast: Fast) -> Iterator[str]:
     )
     yield from _list(
         "connections that stayed with the engine, by reason",
-        (f"{many:>12}  {why}" for why, many in table.kept.most_common()),
+        (f"{many:>12}  {why}" for why, many in table.handover.kept.most_common()),
     )
     if fast.newcomers is not None:
         refused = fast.newcomers.refused.items()

@@ -1,13 +1,12 @@
 """A connection has one owner: the engine's table, or the maps. `SharedTable` is the engine's table with both in it.
 
-A connection that the engine made goes to the maps after its packet (`hand_over`). One of the maps of which a packet
+A connection that the engine made goes to the maps after its packet (`Handover`). One of the maps of which a packet
 came up comes back when the engine looks for it (`find_in`, `find_out`), is the engine's alone for a while, and goes
 to the maps again. The destination's counts don't change by that, since the connection doesn't.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -19,11 +18,12 @@ from pyvs.core.flags import ConnFlag
 from pyvs.fastpath import refusal
 from pyvs.fastpath.claims import Claims, raw_key
 from pyvs.fastpath.controls import Controls
-from pyvs.fastpath.entries import OffloadedConnection, client_key, client_of, from_entry
+from pyvs.fastpath.entries import client_of, from_entry
+from pyvs.fastpath.handover import Handover
 from pyvs.fastpath.layout import KEY4, KEY6
 from pyvs.fastpath.returns import Returns
 from pyvs.fastpath.templates import Template, Templates
-from pyvs.fastpath.views import View, complete, engine_connection, fill, offloaded_connection, view
+from pyvs.fastpath.views import View, complete, engine_connection, fill, view
 
 if TYPE_CHECKING:
     from pyvs.core.namespace import Namespace
@@ -32,13 +32,8 @@ if TYPE_CHECKING:
     from pyvs.fastpath.newcomers import Name
     from pyvs.fastpath.sweep import Ended
 
-OVERLAP: Final = 0.02
-"""Seconds until one of two connections with the same ends is gone."""
-SETTLED: Final = 128
-"""Connections made that are handed over in one go: some milliseconds."""
 TAKEN: Final = 64
 """Connections that are taken back in one go."""
-FULL: Final = "the connection table of the fast path is full"
 
 _WHOLE: Final = frozenset({KEY4.size - 4, KEY6.size - 4})
 """Bytes of a key that has its ports: a packet may end before them."""
@@ -54,30 +49,38 @@ class SharedTable(ConnectionTable):
         self.ns = ns
         self.fast = fast
         self.mirror = mirror
-        self.fresh: list[Connection] = []
-        """Made since the last `settle`."""
-        self.held: dict[Connection, float] = {}
-        """Came back: until when they stay."""
         self.returns = Returns()
         self.claims = Claims(fast, mirror)
         self.mapped = Templates(ns, fast, mirror)
         """The templates in the maps."""
         self.controls = Controls(fast.table_of, self.mapped)
         """The engine's templates of connections in the maps, by key."""
-        self.kept: Counter[str] = Counter()
-        """Connections that stayed with the engine, by reason."""
-        self.handed_over = 0
+        self.handover = Handover(self)
         self.came_back = 0
         self.ended = 0
 
-    # ---- the engine's table --------------------------------------------------
+    # ---- the engine's own -----------------------------------------------------
+
+    def own(self) -> Iterator[Connection]:
+        """What the engine has."""
+        return super().__iter__()
+
+    def find_own(self, protocol: int, key: bytes) -> Connection | None:
+        """The engine's connection of a client's packet."""
+        return super().find_in(protocol, key)
+
+    def hand_out(self, conn: Connection) -> None:
+        """Unhash one that the maps have from now on; its claim is left alone."""
+        super().remove(conn)
+
+    # ---- both of them ----------------------------------------------------------
 
     def insert(self, conn: Connection) -> None:
         """Hash a connection, which may go to the maps after the packet, or a template, which goes at once."""
         if not conn.flags & ConnFlag.TEMPLATE:
             self._claim(conn)
             super().insert(conn)
-            self.fresh.append(conn)
+            self.handover.fresh.append(conn)
         elif not (isinstance(conn, Template) and self.mapped.takes(conn) and self.mapped.add(conn)):
             super().insert(conn)
 
@@ -95,14 +98,14 @@ class SharedTable(ConnectionTable):
 
     def find_in(self, protocol: int, key: bytes) -> Connection | None:
         """The connection of a client's packet, which comes back from the maps if it is there."""
-        conn = super().find_in(protocol, key)
+        conn = self.find_own(protocol, key)
         if conn is not None or protocol not in refusal.PROTOCOLS or len(key) not in _WHOLE:
             return conn
         return self.take_back(key + bytes((protocol, 0, 0, 0)))
 
     def find_synced(self, protocol: int, key: bytes) -> Connection | None:
-        """The connection that a message tells of, likewise; it goes to the maps again with the next `settle`."""
-        conn = super().find_in(protocol, key)
+        """The connection that a message tells of, likewise; it goes to the maps again when these are settled."""
+        conn = self.find_own(protocol, key)
         if conn is not None or protocol not in refusal.PROTOCOLS:
             return conn
         return self.take_back(key + bytes((protocol, 0, 0, 0)), often=False)
@@ -144,7 +147,7 @@ class SharedTable(ConnectionTable):
         conn.flags &= ~ConnFlag.INACTIVE
         if last.inactive:
             conn.flags |= int(ConnFlag.INACTIVE)
-        self._leave(place, inactive=last.inactive)
+        self.leave(place, inactive=last.inactive)
         return True
 
     def _claim(self, conn: Connection) -> None:
@@ -163,14 +166,14 @@ class SharedTable(ConnectionTable):
         raw = raw_key(conn) if self.claims and not conn.template else b""
         hashed = super().remove(conn)
         if hashed and raw in self.claims:
-            other = super().find_in(conn.protocol, raw[:-4])
+            other = self.find_own(conn.protocol, raw[:-4])
             if other is None or other.flags & ConnFlag.NO_CPORT:
                 self.claims.drop(raw)
         return hashed
 
     def claiming(self, names: Container[Name]) -> Iterator[None]:
         """Claim what the engine has of services that are about to be offered, a stretch a step. Raises OSError."""
-        for count, conn in enumerate(super().__iter__(), 1):
+        for count, conn in enumerate(self.own(), 1):
             if any((int(conn.protocol), conn.vaddr, port) in names for port in (conn.vport, 0)):
                 self._claim(conn)
             if not count % STRETCH:
@@ -179,7 +182,7 @@ class SharedTable(ConnectionTable):
     def __iter__(self) -> Iterator[Connection]:
         """All connections and templates, those of the maps as views."""
         self.controls.look_at_all()  # a template tells whether one of its connections was established
-        yield from super().__iter__()
+        yield from self.own()
         yield from self.views()
         yield from self.mapped
 
@@ -197,101 +200,6 @@ class SharedTable(ConnectionTable):
                 if conn.control is None:
                     conn.mapped = self.mapped
                 yield conn
-
-    # ---- to the maps ---------------------------------------------------------
-
-    def settle(self, now: float) -> None:
-        """Hand over some of what was made since the last time, and of what has been held for long enough.
-
-        Raises OSError.
-        """
-        ready: list[Connection] = []
-        if self.fresh:
-            ready = self.fresh[:SETTLED]
-            del self.fresh[:SETTLED]
-        if self.held:
-            for conn in [conn for conn, until in self.held.items() if until <= now]:
-                del self.held[conn]
-                ready.append(conn)
-        if ready and self.mirror.refused is None:
-            self.hand_over(dict.fromkeys(ready))
-        self.mapped.settle()
-
-    def offer(self, places: Iterable[Place]) -> None:
-        """Let the engine's connections of some destinations go to the maps, little by little."""
-        dests = {place.dest for place in places}
-        self.fresh += [conn for conn in super().__iter__() if not conn.template and conn.dest in dests]
-
-    @property
-    def due(self) -> float | None:
-        """When to call `settle` next, if no packet comes."""
-        if self.fresh or self.mapped.due:
-            return 0.0
-        return min(self.held.values(), default=None)
-
-    def hand_over(self, conns: Iterable[Connection]) -> None:
-        """Give connections to the maps, but for those that must stay. Raises OSError."""
-        ns, places = self.ns, self.mirror.places
-        groups: dict[Place, list[tuple[Connection, OffloadedConnection]]] = {}
-        for conn in conns:
-            if not conn.flags & ConnFlag.HASHED or conn in self.held or conn.dest is None:
-                continue
-            place = places.get(conn.dest)
-            if place is None:
-                self.kept[refusal.NO_DESTINATION] += 1
-                continue
-            if conn.in_next is not None or super().find_in(conn.protocol, conn.in_key) is not conn:
-                # One that is over and one that took its place: the maps have room for the one that is left.
-                self.held[conn] = ns.now + OVERLAP
-                continue
-            why = place.refused or refusal.of_connection(ns, conn)
-            if why is not None:
-                self.kept[why] += 1
-            elif conn.expires > ns.now:
-                offloaded = offloaded_connection(conn, place.number, self.fast.jiffies)
-                groups.setdefault(place, []).append((conn, offloaded))
-        for place, both in groups.items():
-            self._give(place, both)
-
-    def _give(self, place: Place, both: list[tuple[Connection, OffloadedConnection]]) -> None:
-        inactive = sum(offloaded.inactive for _, offloaded in both)
-        # Counted first: a program that ends one must not find fewer than none.
-        self.mirror.moved(place, len(both) - inactive, inactive)
-        self.mapped.gain(both, self.fast.table_of)
-        try:
-            self.fast.insert_many(offloaded for _, offloaded in both)
-        except OSError:
-            self._give_singly(place, both)
-            return
-        for conn, offloaded in both:
-            self._gone(conn, offloaded)
-
-    def _give_singly(self, place: Place, both: list[tuple[Connection, OffloadedConnection]]) -> None:
-        """The table is full: some may have found room."""
-        for conn, offloaded in both:
-            try:
-                self.fast.insert(offloaded)
-            except OSError:
-                self.fast.remove(offloaded, reply_only=client_key(offloaded) in self.claims)
-                self._leave(place, inactive=offloaded.inactive)
-                if isinstance(conn.control, Template) and conn.control.number:
-                    self.mapped.give(conn.control, -1)
-                self.kept[FULL] += 1
-            else:
-                self._gone(conn, offloaded)
-
-    def _gone(self, conn: Connection, offloaded: OffloadedConnection) -> None:
-        super().remove(conn)
-        conn.slot = -1
-        conn.express = None
-        raw = client_key(offloaded)
-        self.claims.replaced(raw)
-        if raw in self.controls:  # of one that a new one took the place of
-            self.controls.release(raw)
-        if conn.control is not None and not offloaded.template:
-            self.controls[raw] = conn.control
-        conn.dest = conn.control = None
-        self.handed_over += 1
 
     # ---- from the maps -------------------------------------------------------
 
@@ -323,7 +231,7 @@ class SharedTable(ConnectionTable):
         conn.control = self.controls.pop(raw, None)
         if offloaded.template:
             conn.control = self.mapped.take(offloaded.template)
-        self._leave(place, inactive=offloaded.inactive)
+        self.leave(place, inactive=offloaded.inactive)
         if conn.expires <= now:
             if isinstance(conn.control, Template):
                 self.mapped.touch(conn.control)
@@ -336,7 +244,7 @@ class SharedTable(ConnectionTable):
         if often:
             self._hold(conn, raw, now)
         else:
-            self.fresh.append(conn)
+            self.handover.fresh.append(conn)
         self.came_back += 1
         return conn
 
@@ -344,11 +252,11 @@ class SharedTable(ConnectionTable):
         """Keep it for a moment if it comes back all the time."""
         seconds = self.returns.hold(raw, now)
         if seconds:
-            self.held[conn] = now + seconds
+            self.handover.held[conn] = now + seconds
         else:
-            self.fresh.append(conn)
+            self.handover.fresh.append(conn)
 
-    def _leave(self, place: Place, *, inactive: bool) -> None:
+    def leave(self, place: Place, *, inactive: bool) -> None:
         """One less in the maps; what the engine has counted stays."""
         self.mirror.moved(place, 0 if inactive else -1, -1 if inactive else 0)
 

@@ -55,7 +55,7 @@ class Partner:
         self._dirty = False
         back, again = self.mirror.renew()
         if again:
-            self.table.offer(again)
+            self.table.handover.offer(again)
         self.table.adopt_templates()
         if self.newcomers is not None:
             for _ in self.handing_over():
@@ -66,8 +66,8 @@ class Partner:
 
     def handing_over(self) -> Iterator[None]:
         """Hand over what there is, some a step: else the programs begin anew what the engine has. Raises OSError."""
-        while self.table.fresh:
-            self.table.settle(self.ns.now)
+        while self.table.handover.fresh:
+            self.table.handover.settle(self.ns.now)
             yield
 
     def bring_back(self, places: list[Place]) -> None:
@@ -90,7 +90,7 @@ class Partner:
 
     def after_packets(self, now: float) -> None:
         """Hand over what the packets have made. Raises OSError."""
-        self.table.settle(now)
+        self.table.handover.settle(now)
         if self.newcomers is not None:
             self.newcomers.settle()
 

@@ -81,9 +81,9 @@ class Shared:
 
     def settle(self) -> None:
         """What happens after batches of packets."""
-        self.table.settle(self.now)
-        while self.table.fresh:
-            self.table.settle(self.now)
+        self.table.handover.settle(self.now)
+        while self.table.handover.fresh:
+            self.table.handover.settle(self.now)
 
     def offloaded(self) -> int:
         """Connections in the maps."""

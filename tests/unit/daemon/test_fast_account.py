@@ -108,7 +108,7 @@ def test_only_reasons_that_happened_are_told() -> None:
     case = Case()
     case.maps.missed.add(Miss.FRAGMENT.number, count=3)
     case.maps.missed.add(Miss.TTL.number, count=123_456)
-    case.shared.table.kept.update(["this", "that", "that"])
+    case.shared.table.handover.kept.update(["this", "that", "that"])
     assert case.under("not served, by reason:") == [
         ["3", *Miss.FRAGMENT.sentence.split()],
         ["123456", *Miss.TTL.sentence.split()],

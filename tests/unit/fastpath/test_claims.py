@@ -161,7 +161,7 @@ def test_one_that_the_programs_have_begun_meanwhile_ends(case: Case, over: bool)
     assert case.claimed() == [raw_of(40000)]
     assert len(list(case.table)) == 2 - over
     case.engine.handle_timeouts(NOW + 1.0)
-    case.table.settle(NOW + 1.0)
+    case.table.handover.settle(NOW + 1.0)
     (conn,) = case.maps.connections()
     assert client_key(conn) == raw_of(40000)
     case.partner.mirror.pull()

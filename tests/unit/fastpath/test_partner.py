@@ -42,7 +42,7 @@ def test_the_engine_has_the_table_of_both(partner: Partner) -> None:
 def test_connections_are_handed_over_after_packets(partner: Partner) -> None:
     syn(partner, 40000)
     assert [conn.cport for conn in partner.fast.connections()] == [40000]
-    assert partner.table.handed_over == 1
+    assert partner.table.handover.count == 1
 
 
 def test_services_are_offered_if_the_programs_schedule(partner: Partner) -> None:

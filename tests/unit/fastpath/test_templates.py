@@ -188,7 +188,7 @@ def test_what_came_before_its_server_was_there_goes_to_the_maps_later(case: Case
     table.mapped.takes = takes  # type: ignore[method-assign]
     case.later(10.0)
     table.adopt_templates()
-    table.settle(case.shared.now)
+    table.handover.settle(case.shared.now)
     assert table.templates == {}
     row = case.row()
     assert row["controls"] + row["engine"] == 1

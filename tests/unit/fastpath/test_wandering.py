@@ -10,8 +10,9 @@ from tests.unit.fastpath.memory import MemoryChanges, MemoryFast, in_memory
 from pyvs.core.control.specs import DestKey, DestSpec
 from pyvs.core.flags import Forward
 from pyvs.fastpath.entries import server_key
+from pyvs.fastpath.handover import FULL
 from pyvs.fastpath.layout import CONN4, OWNER
-from pyvs.fastpath.owner import FULL, SharedTable
+from pyvs.fastpath.owner import SharedTable
 from pyvs.fastpath.returns import HOLD, OFTEN
 from pyvs.fastpath.tables import LIMITS, Flag
 from pyvs.fastpath.views import View
@@ -149,7 +150,7 @@ def test_more_servers_than_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     case.shared.settle()
     assert len(case.shared.mirror.places) == 1
     assert case.shared.offloaded() == 2
-    assert case.table.kept.total() == 2
+    assert case.table.handover.kept.total() == 2
 
 
 def test_only_what_changed_is_written(case: Case) -> None:
@@ -182,8 +183,8 @@ def test_a_full_table_leaves_some_with_the_engine(case: Case) -> None:
     for port in range(40000, 40004):
         case.shared.from_client(port)
     case.shared.settle()
-    assert case.table.kept == {FULL: 2}
-    assert case.table.handed_over == 2
+    assert case.table.handover.kept == {FULL: 2}
+    assert case.table.handover.count == 2
     assert case.shared.offloaded() == 2
     assert len(case.maps.conns4.held) == 4  # nothing of those that found no room
     assert sum(active + inactive for active, inactive in case.counts()) == 2
@@ -216,7 +217,7 @@ def test_one_that_comes_back_all_the_time_is_held_longer_and_longer(case: Case) 
         case.shared.from_client(40000, ACK)
         case.shared.settle()
         assert case.shared.offloaded() == 0
-        due = case.table.due
+        due = case.table.handover.due
         assert due is not None
         assert due == pytest.approx(case.shared.now + HOLD * 2**doubling)
         case.shared.now = due

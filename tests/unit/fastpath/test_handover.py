@@ -1,0 +1,66 @@
+"""What goes from the engine to the maps, and what stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyvs.fastpath import handover, refusal
+from pyvs.testing.shared import CLIENT, Shared, packed
+
+pytestmark = pytest.mark.root
+
+
+def test_what_is_refused_stays_and_is_counted(shared: Shared) -> None:
+    shared.service(servers=1)
+    shared.engine.ns.environment.local.add(packed(CLIENT))  # type: ignore[attr-defined]
+    shared.from_client(40000)
+    shared.settle()
+    assert shared.offloaded() == 0
+    assert shared.table.handover.kept == {refusal.LOCAL_CLIENT: 1}
+
+
+def test_a_full_table_leaves_connections_with_the_engine(shared: Shared) -> None:
+    shared.service(servers=1)
+    many = shared.fast.loaded.entries("conns4")
+    for port in range(20000, 20000 + many):
+        shared.from_client(port)
+    shared.settle()
+    kept, moved = shared.table.count, shared.offloaded()
+    assert kept + moved == many
+    assert kept > 0
+    assert moved >= many // 2 - 8
+    assert len(list(shared.fast.conns4.items())) == 2 * moved, "no half of a connection is left"
+    assert sum(shared.counts_of(0)) == many
+    assert len(list(shared.engine.ns.connections)) == many
+
+
+def test_connections_of_the_engine_are_offered_again(shared: Shared) -> None:
+    shared.service()
+    control = shared.engine.control
+    control.sysctl_write("conntrack", "1", shared.now)
+    shared.mirror.renew()
+    control.sysctl_write("conntrack", "0", shared.now)  # so that they are not tracked
+    for port in (40000, 40001):
+        shared.from_client(port)
+    shared.settle()
+    assert shared.offloaded() == 0
+    _, again = shared.mirror.renew()
+    shared.table.handover.offer(again[:1])
+    shared.settle()
+    assert shared.offloaded() == 1
+    shared.table.handover.offer(again)
+    shared.settle()
+    assert shared.offloaded() == 2
+
+
+def test_many_go_some_at_a_time(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "SETTLED", 3)
+    shared.service(servers=1)
+    for port in range(40000, 40007):
+        shared.from_client(port)
+    for there in (3, 6, 7):
+        assert shared.table.handover.due == 0.0
+        shared.table.handover.settle(shared.now)
+        assert shared.offloaded() == there
+    assert shared.table.handover.due is None
+    assert shared.table.handover.count == 7
