@@ -115,9 +115,9 @@ class Fast(Partner):
             with contextlib.suppress(OSError):  # another director may be at it
                 forget_dead(folder.parent.parent, folder.parent)
             fast = FastPath.open(mode, pins=folder, connections=connections * ENTRIES)
-            room = fast.loaded.entries("conns4") // ENTRIES
-            if connections and room != connections:
-                log.info(f"the fast path keeps room for {room} connections, as the director before left it")
+            fast.sweep()  # where that can't be, nothing would ever end
+            if fast.kept_size:
+                log.warning(f"the fast path's tables keep their size: {fast.kept_size}")
             return cls(fast, folder, engine, environment, log, clock, new=new, across=across)
         except (FastPathUnavailable, OSError) as reason:
             if fast is not None:
@@ -138,6 +138,7 @@ class Fast(Partner):
         if self.found:  # the one before may have left claims, if nothing else
             self._sweeps.begin()
         devices = self._attach()
+        self._follow_tables()
         if not devices:
             self.log.warning("the fast path is at no device: no Ethernet here takes its program")
             return
@@ -150,6 +151,16 @@ class Fast(Partner):
         if over and templates:
             over += f", and {counted(templates, 'template', 'templates')}"
         self.log.info(f"the fast path is on by {by} at {', '.join(devices)}{over}")
+
+    def _follow_tables(self) -> None:
+        try:
+            if self.fast.follow_tables():
+                room = self.fast.loaded.entries("conns4") // ENTRIES
+                self.log.info(f"the fast path's tables have room for {room} connections of each family now")
+        except OSError as error:
+            self.log.error(
+                f"the fast path's tables have another size, which the next director won't find: {error}"
+            )
 
     def _attach(self) -> list[str]:
         """Attach to what is Ethernet and not attached yet; the names of all that are."""
