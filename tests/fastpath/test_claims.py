@@ -44,6 +44,7 @@ class Course:
     six: bool = False
     forward: Forward = Forward.MASQ
     persist: int = 0
+    servers: int = 3
 
     @property
     def vip(self) -> str:
@@ -65,7 +66,7 @@ class Course:
             netmask = 128 if self.six else 0xFFFFFFFF
             spec = ServiceSpec(service, "rr", flags=flags, timeout=self.persist, netmask=netmask)
             engine.control.new_service(spec, 0.0)
-            for number in range(3):
+            for number in range(self.servers):
                 dport = 8080 if self.forward == Forward.MASQ else port
                 dest = DestKey(packed(f"{base}{number + 1}"), dport, family)
                 engine.control.new_dest(service, DestSpec(dest, self.forward), 0.0)
@@ -81,6 +82,9 @@ class Pair:
         self.fast = fast
         fast.jiffies = Jiffies(fast.jiffies.hz, FIRST, -0.5 / fast.jiffies.hz)
         self.now = 1.0
+        self.slow = False
+        """What comes up waits until `catch_up`."""
+        self.queue: list[tuple[bytes, int]] = []
         self.engine, self.alone = course.engine(), course.engine()
         self.changes = Changes(fast.loaded, None)
         self.partner = Partner(fast, self.engine, self.changes, new=True)
@@ -116,13 +120,21 @@ class Pair:
         missed = [miss for miss in Miss if after[miss] != before[miss]]
         self.partner.before_verbs()
         if outcome.verdict == UP[self.course.mode]:
-            self.walk(self.engine, data, mark)
+            self.queue.append((data, mark))
         self.walk(self.alone, data, mark)
+        if not self.slow:
+            self.catch_up()
+        return missed[0] if missed else None
+
+    def catch_up(self) -> None:
+        """The engine looks at what has come up."""
+        for data, mark in self.queue:
+            self.walk(self.engine, data, mark)
+        self.queue.clear()
         newcomers = self.partner.newcomers
         assert newcomers is not None
         newcomers.settle()
         self.table.mapped.settle()
-        return missed[0] if missed else None
 
     def walk(self, engine: Engine, data: bytes, mark: int) -> None:
         engine.receive(Packet(data, iif="pyvs0", mark=mark), Hook.LOCAL_IN, self.now)
@@ -223,6 +235,37 @@ def test_it_is_as_with_the_engine_alone(name: str, network: Network, load: Load)
     agree()
 
 
+DATAGRAMS = st.tuples(
+    st.sampled_from((40000, 40001)),
+    st.sampled_from((100, 1340, 1390)),
+    st.booleans(),  # has a checksum
+    st.booleans(),  # the engine looks only later
+)
+
+
+@pytest.mark.parametrize("persist", [0, 360_000])
+def test_while_the_engine_is_slow_no_connection_begins_twice(
+    persist: int, network: Network, load: Load
+) -> None:
+    course = Course(persist=persist, servers=1)  # whose turn it is depends on who comes first
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(st.lists(DATAGRAMS, max_size=12))
+    def agree(walk: list[tuple[int, int, bool, bool]]) -> None:
+        pair = Pair(course, network, load(course.mode))
+        try:
+            for port, size, checked, pair.slow in walk:
+                pair.send(udp(course.client(0), course.vip, port, 53, b"d" * size, check=checked, df=False))
+                if not pair.slow:
+                    pair.settle()
+            pair.catch_up()
+            pair.compare()
+        finally:
+            pair.close()
+
+    agree()
+
+
 @pytest.fixture
 def pair(network: Network, load: Load) -> Iterator[Pair]:
     made = Pair(Course(), network, load("tc"))
@@ -244,6 +287,14 @@ def test_what_a_large_datagram_began_is_not_begun_again(pair: Pair) -> None:
     assert pair.send(datagram()) is Miss.CLAIMED
     pair.settle()
     assert pair.send(datagram()) is None
+    pair.compare()
+
+
+def test_what_waited_for_the_engine_joins_what_programs_began(pair: Pair) -> None:
+    pair.slow = True
+    assert pair.send(datagram(size=1390)) is Miss.TOO_BIG
+    assert pair.send(datagram()) is None
+    pair.catch_up()
     pair.compare()
 
 

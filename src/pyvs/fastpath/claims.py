@@ -47,6 +47,8 @@ class Claims:
         self._placed: set[bytes] = set()
         self._unplaced: set[bytes] = set()
         """Those that found no room in the table."""
+        self.doubtful: set[bytes] = set()
+        """There may be no connection of the engine's any more, or none may come: see `review`."""
 
     def begin(self, offered: Callable[[int, bytes, int], bool] | None, now: float) -> None:
         """Claim connections of services that are offered (protocol, address, port) from now on; None: no others.
@@ -56,6 +58,7 @@ class Claims:
         self._offered = offered
         self._placed.clear()
         self._unplaced.clear()
+        self.doubtful.clear()
         self._claimant = 0 if offered is None else getrandbits(32) | 1
         fields = {"status": int(Status.CLAIMED), "dest": CLAIMED, "told": self._claimant}
         self._values = {KEY4.size: CONN4.pack(**fields), KEY6.size: CONN6.pack(**fields)}
@@ -107,6 +110,26 @@ class Claims:
             table.put(raw, value)  # of an engine before this one
         self._placed.add(raw)
         return True
+
+    def reserve(self, raw: bytes) -> bool:
+        """Claim a key until `review`, so that programs begin nothing there while the engine chooses a server.
+
+        False: they have a connection there. Raises OSError.
+        """
+        if self._offered is None:
+            return True
+        ends = (KEY4 if len(raw) == KEY4.size else KEY6).unpack(raw)
+        if not self._offered(ends["protocol"], ends["daddr"], int.from_bytes(ends["dport"], "big")):
+            return True
+        self.doubtful.add(raw)
+        return self.make(raw)
+
+    def review(self, has: Callable[[bytes], bool]) -> None:
+        """Give up what was claimed for nothing. has: whether the engine has the connection of a key. Raises OSError."""
+        while self.doubtful:
+            raw = self.doubtful.pop()
+            if not has(raw):
+                self.drop(raw)
 
     def take(self, raw: bytes, protocol: int, vaddr: bytes, vport: int) -> bytes | None:
         """Take a connection of the maps: its entry, in whose place there is a claim now if one is needed.

@@ -53,6 +53,7 @@ class Handover:
                 ready.append(conn)
         if ready and self._table.mirror.refused is None:
             self.hand_over(dict.fromkeys(ready))
+        self._table.review_claims()
         self._table.mapped.settle()
 
     def offer(self, places: Iterable[Place]) -> None:
@@ -63,7 +64,7 @@ class Handover:
     @property
     def due(self) -> float | None:
         """When to call `settle` next, if no packet comes."""
-        if self.fresh or self._table.mapped.due:
+        if self.fresh or self._table.claims.doubtful or self._table.mapped.due:
             return 0.0
         return min(self.held.values(), default=None)
 

@@ -101,14 +101,21 @@ class SharedTable(ConnectionTable):
         conn = self.find_own(protocol, key)
         if conn is not None or protocol not in refusal.PROTOCOLS or len(key) not in _WHOLE:
             return conn
-        return self.take_back(key + bytes((protocol, 0, 0, 0)))
+        return self._find_mapped(key + bytes((protocol, 0, 0, 0)), often=True)
 
     def find_synced(self, protocol: int, key: bytes) -> Connection | None:
         """The connection that a message tells of, likewise; it goes to the maps again when these are settled."""
         conn = self.find_own(protocol, key)
         if conn is not None or protocol not in refusal.PROTOCOLS:
             return conn
-        return self.take_back(key + bytes((protocol, 0, 0, 0)), often=False)
+        return self._find_mapped(key + bytes((protocol, 0, 0, 0)), often=False)
+
+    def _find_mapped(self, raw: bytes, *, often: bool) -> Connection | None:
+        """One of the maps; if there is none, programs begin none either while the engine is at it."""
+        conn = self.take_back(raw, often=often)
+        if conn is None and not self.claims.reserve(raw):
+            conn = self.take_back(raw, often=often)
+        return conn
 
     def find_out(self, protocol: int, key: bytes) -> Connection | None:
         """The connection of a server's packet, likewise."""
@@ -154,9 +161,7 @@ class SharedTable(ConnectionTable):
         """Let programs know that the engine has it. Raises OSError."""
         raw = self.claims.key_of(conn)
         if raw and not self.claims.make(raw):
-            other = self.take_back(
-                raw, often=False
-            )  # programs have begun it meanwhile: it would never be found
+            other = self.take_back(raw, often=False)  # programs have begun it: it would never be found
             self.claims.make(raw)
             if other is not None:
                 expire_now(self.ns, other)
@@ -166,10 +171,17 @@ class SharedTable(ConnectionTable):
         raw = raw_key(conn) if self.claims and not conn.template else b""
         hashed = super().remove(conn)
         if hashed and raw in self.claims:
-            other = self.find_own(conn.protocol, raw[:-4])
-            if other is None or other.flags & ConnFlag.NO_CPORT:
-                self.claims.drop(raw)
+            self.claims.doubtful.add(raw)
         return hashed
+
+    def review_claims(self) -> None:
+        """Give up what was claimed for nothing. Raises OSError."""
+        self.claims.review(self._has)
+
+    def _has(self, raw: bytes) -> bool:
+        """Whether the engine has the connection of a client's key."""
+        conn = self.find_own(raw[-4], raw[:-4])
+        return conn is not None and not conn.flags & ConnFlag.NO_CPORT
 
     def claiming(self, names: Container[Name]) -> Iterator[None]:
         """Claim what the engine has of services that are about to be offered, a stretch a step. Raises OSError."""
@@ -296,6 +308,7 @@ class SharedTable(ConnectionTable):
         """Look at what ends without a word. Raises OSError."""
         self.mapped.audit()
         self.controls.audit()
+        self.review_claims()
         self.claims.audit()
 
     def control_of(self, raw: bytes, value: bytes) -> Connection | None:

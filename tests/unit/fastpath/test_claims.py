@@ -9,6 +9,8 @@ from pyvs.core.connections import expiry
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Hook
 from pyvs.core.packet.packet import Packet
+from pyvs.core.schedulers.scheduler import Request
+from pyvs.core.services.destination import Destination
 from pyvs.fastpath import returns
 from pyvs.fastpath.claims import ALIVE, BEAT
 from pyvs.fastpath.entries import OffloadedConnection, client_key, key, to_entries
@@ -107,6 +109,8 @@ def test_it_goes_with_the_connection(case: Case) -> None:
     case.settle()
     (conn,) = case.table
     expiry.delete(case.engine.ns, conn)
+    assert case.table.handover.due == 0.0
+    case.settle()
     assert case.maps.conns4.held == {}
     assert len(case.table.claims) == 0
 
@@ -121,9 +125,52 @@ def test_it_stays_while_another_connection_has_the_key(case: Case) -> None:
     )
     case.table.insert(newer)
     case.table.remove(conn)
+    case.table.audit()
     assert case.claimed() == [raw_of(40000, "10.1.0.1")]
     case.table.remove(newer)
+    case.table.audit()
     assert case.claimed() == []
+
+
+def test_programs_begin_nothing_while_the_engine_chooses_a_server(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (service,) = case.engine.ns.services
+    assert service.scheduler is not None
+    claimed: list[list[bytes]] = []
+    pick = service.scheduler.pick
+
+    def pick_slowly(request: Request) -> Destination | None:
+        claimed.append(case.claimed())
+        return pick(request)
+
+    monkeypatch.setattr(service.scheduler, "pick", pick_slowly)
+    case.arrive(40000)
+    assert claimed == [[raw_of(40000)]]
+
+
+def test_what_begins_no_connection_is_claimed_until_the_packet_is_dealt_with(case: Case) -> None:
+    case.arrive(40000, ACK)
+    assert case.claimed() == [raw_of(40000)]
+    case.settle()
+    assert case.claimed() == []
+    assert len(case.table.claims) == 0
+
+
+def test_one_that_begins_between_two_looks_is_found(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    get, looks = case.maps.conns4.get, 0
+
+    def late(raw: bytes) -> bytes | None:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            case.maps.insert(offloaded(40000, 1, case.maps.jiffies.at(NOW)))
+        return get(raw)
+
+    monkeypatch.setattr(case.maps.conns4, "get", late)
+    case.arrive(40000)
+    (conn,) = case.table
+    assert (conn.daddr, conn.in_pkts) == (SERVERS[1], 2)
 
 
 def test_services_are_offered_after_what_the_engine_has_of_them_is_claimed(case: Case) -> None:
