@@ -83,6 +83,10 @@ def test_the_older_one_does_not_live_by_the_newer_ones_packets(ends: Ends) -> No
         for vip in vips:
             ends.send(vip, ACK)
             ends.reply(ACK)
+    assert {conn.vaddr: conn.seen for conn in fast.connections()} == {
+        packed(ends.vips[0]): start,
+        packed(ends.vips[1]): start + 800 * hz,
+    }
     fast.configure(now=start + 901 * hz)
     before = fast.misses()[Miss.NOT_AN_OPENER]
     outcome = ends.run(tcp(ends.client, ends.vips[0], 40000, 80, ACK))

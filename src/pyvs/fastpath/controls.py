@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pyvs.core.connections.connection import Connection
 from pyvs.core.connections.expiry import ASSURED
 from pyvs.core.flags import Proto
-from pyvs.fastpath.entries import from_entry, server_key
+from pyvs.fastpath.entries import from_entry, reply_of
 from pyvs.fastpath.tables import Status
 from pyvs.fastpath.templates import Template, Templates
 
@@ -69,8 +69,8 @@ class Controls(dict[bytes, Connection]):
         offloaded = from_entry(raw, value)
         if offloaded is None or offloaded.single:
             return False
-        reply = table.get(server_key(offloaded))
-        return reply is not None and bool(table.values.unpack(reply)["packets"])
+        reply = reply_of(offloaded, table.get)
+        return reply is not None and bool(reply["packets"])
 
     def of(self, raw: bytes, value: bytes) -> Connection | None:
         """The template of a connection, which knows from now on whether that was established."""

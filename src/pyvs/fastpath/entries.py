@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from pyvs.core.flags import Family, Forward
 from pyvs.core.packet.checksum import delta, fold
@@ -174,6 +174,14 @@ def from_entry(raw_key: bytes, raw_value: bytes) -> OffloadedConnection | None:
         to_assure=bool(status & Status.TO_ASSURE),
         **numbers,
     )
+
+
+def reply_of(conn: OffloadedConnection, value_of: Callable[[bytes], bytes | None]) -> dict[str, Any] | None:
+    """The fields of a connection's other entry, unless a newer one has it. value_of: the entry of a key."""
+    value = value_of(server_key(conn))
+    fields = {} if value is None else (CONN4 if len(conn.caddr) == 4 else CONN6).unpack(value)
+    newest = (fields.get("addr"), fields.get("port")) == (conn.vaddr, conn.vport.to_bytes(2, "big"))
+    return fields if newest else None
 
 
 def client_of(raw: bytes, value_of: Callable[[bytes], bytes | None]) -> bytes | None:

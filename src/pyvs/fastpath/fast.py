@@ -23,7 +23,14 @@ from pyvs.core.connections.expiry import LATER
 from pyvs.core.protocols.tcp_states import TIMEOUTS
 from pyvs.fastpath import build
 from pyvs.fastpath.clock import Jiffies
-from pyvs.fastpath.entries import OffloadedConnection, client_key, from_entry, server_key, to_entries
+from pyvs.fastpath.entries import (
+    OffloadedConnection,
+    client_key,
+    from_entry,
+    reply_of,
+    server_key,
+    to_entries,
+)
 from pyvs.fastpath.errors import NEEDS_ROOT, FastPathUnavailable
 from pyvs.fastpath.layout import (
     CONN,
@@ -315,11 +322,9 @@ class FastPath:
         """The server's entry, which is taken out, if no newer connection has it. Raises OSError."""
         key = server_key(conn)
         table = self.table_of(key)
-        value = table.get(key)
-        fields: dict[str, Any] = {} if value is None else table.values.unpack(value)
-        if (fields.get("addr"), fields.get("port")) != (conn.vaddr, conn.vport.to_bytes(2, "big")):
-            return None
-        table.delete(key)
+        fields = reply_of(conn, table.get)
+        if fields is not None:
+            table.delete(key)
         return fields
 
     def connections(self) -> Iterator[OffloadedConnection]:
@@ -350,11 +355,9 @@ class FastPath:
         """With the later of both directions' times."""
         if conn is None or conn.single:
             return conn
-        value = self.table_of(server_key(conn)).get(server_key(conn))
-        if value is not None:
-            fields: dict[str, Any] = self.table_of(server_key(conn)).values.unpack(value)
-            if (fields["seen"] - conn.seen) & 0xFFFFFFFF < 1 << 31:
-                conn.seen, conn.timeout = fields["seen"], fields["timeout"]
+        fields = reply_of(conn, self.table_of(server_key(conn)).get)
+        if fields is not None and (fields["seen"] - conn.seen) & 0xFFFFFFFF < 1 << 31:
+            conn.seen, conn.timeout = fields["seen"], fields["timeout"]
         return conn
 
     def sweep(self) -> Iterator[list[Ended]]:

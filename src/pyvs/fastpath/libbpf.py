@@ -85,7 +85,6 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "bpf_map__max_entries": (c_uint32, c_void_p),
     "bpf_map__set_max_entries": (c_int, c_void_p, c_uint32),
     "bpf_map_lookup_elem": (c_int, c_int, c_char_p, c_void_p),
-    "bpf_map_lookup_and_delete_elem": (c_int, c_int, c_char_p, c_void_p),
     "bpf_map_update_elem": (c_int, c_int, c_char_p, c_char_p, c_uint64),
     "bpf_map_delete_elem": (c_int, c_int, c_char_p),
     "bpf_map_lookup_batch": (c_int, c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p),

@@ -39,17 +39,6 @@ class BpfMap:
             raise
         return room.raw
 
-    def take(self, key: bytes) -> bytes | None:
-        """The value, taken out of a hash map in one step, or None. Raises OSError."""
-        room = ctypes.create_string_buffer(self.size)
-        try:
-            call("bpf_map_lookup_and_delete_elem", self.descriptor, key, room)
-        except OSError as error:
-            if error.errno == errno.ENOENT:
-                return None
-            raise
-        return room.raw
-
     def put(self, key: bytes, value: bytes, flags: int = ANY) -> None:
         """Set a value. Raises OSError: E2BIG when the map is full."""
         call("bpf_map_update_elem", self.descriptor, key, value, flags)
@@ -131,18 +120,18 @@ class ArrayMap(BpfMap):
 
     def at(self, index: int) -> Values:
         """The fields of an element. Raises OSError."""
-        value = self.get(index.to_bytes(4, "little" if _LITTLE else "big"))
+        value = self.get(index.to_bytes(4, sys.byteorder))
         if value is None:
             raise IndexError(index)
         return self.values.unpack(value)
 
     def set(self, index: int, value: bytes) -> None:
         """Replace an element. Raises OSError."""
-        self.put(index.to_bytes(4, "little" if _LITTLE else "big"), value)
+        self.put(index.to_bytes(4, sys.byteorder), value)
 
     def read(self, first: int, many: int) -> list[bytes]:
         """Elements from a number on, as bytes, by one system call; fewer at the array's end. Raises OSError."""
-        before = (first - 1).to_bytes(4, "little" if _LITTLE else "big") if first else None
+        before = (first - 1).to_bytes(4, sys.byteorder) if first else None
         cursor = ctypes.create_string_buffer(self.key_size)
         keys = ctypes.create_string_buffer(self.key_size * many)
         values = ctypes.create_string_buffer(self.size * many)
@@ -169,7 +158,7 @@ class PerCpuArray(ArrayMap):
 
     def total(self, index: int) -> dict[str, int]:
         """The sums of an element's fields over the processors. Raises OSError."""
-        raw = self.get(index.to_bytes(4, "little" if _LITTLE else "big"))
+        raw = self.get(index.to_bytes(4, sys.byteorder))
         if raw is None:
             raise IndexError(index)
         return self.sum(raw)
@@ -188,7 +177,6 @@ class PerCpuArray(ArrayMap):
         return total
 
 
-_LITTLE: Final = sys.byteorder == "little"
 _VERIFIED: Final = "END PROG LOAD LOG"
 """What libbpf writes behind the verifier's words."""
 

@@ -56,9 +56,6 @@ class MemoryMap(BpfMap):
         assert len(key) == self.key_size
         return self.held.get(key)
 
-    def take(self, key: bytes) -> bytes | None:
-        return self.held.pop(key, None)
-
     def put(self, key: bytes, value: bytes, flags: int = 0) -> None:
         assert (len(key), len(value)) == (self.key_size, self.size)
         if flags == NO_EXIST and key in self.held:
