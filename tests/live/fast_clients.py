@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Self
 
 from pyvs.lab.director import Director
+from pyvs.lab.lab import Lab
 from pyvs.lab.namespace import Namespace
 from pyvs.netlink.unix import UnixTransport
 
 PAUSE = 0.002
 """Seconds between two requests in the background, so that others get their turn."""
+XDP_SETTINGS = ("tx", "off", "tso", "off", "gso", "off", "gro", "on")
 REQUEST = b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n"
 
 
@@ -86,6 +88,13 @@ def bpf_file_system(folder: Path) -> Iterator[Path]:
         else:
             os.environ["PYVS_BPFFS"] = before
         subprocess.run(["umount", "--lazy", str(folder)], check=False, timeout=10)
+
+
+def prepare_for_xdp(lab: Lab) -> None:
+    """Let senders finish their checksums, and the far ends of veth pairs poll."""
+    for namespace in lab.namespaces.values():
+        for line in namespace.run(["ip", "-o", "link", "show", "type", "veth"]).splitlines():
+            namespace.run(["ethtool", "-K", line.split(": ")[1].split("@")[0], *XDP_SETTINGS])
 
 
 def fast_account(director: Director) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import KeptAlive, fast_account
+from tests.live.fast_clients import KeptAlive, fast_account, prepare_for_xdp
 
 from pyvs.lab import course, wait
 from pyvs.lab.director import Director
@@ -36,22 +36,23 @@ def _ip(lab: Lab, host: str, *lines: str) -> None:
         lab.run(host, ["ip", *line.split()])
 
 
-def one_device(lab: Lab) -> str:
+def one_device(lab: Lab, family: int) -> str:
     """Clients and servers are behind the same device; servers answer by the director."""
+    plan = PLANS[family]
     for server in SERVERS:
-        _ip(lab, server, f"address del {PLAN.virtual}/32 dev lo")
-        _ip(lab, server, f"route replace default via {PLAN.director_farm}")
-    return PLAN.virtual
+        _ip(lab, server, f"address del {plan.virtual}/{plan.host_length} dev lo")
+        _ip(lab, server, f"-{family} route replace default via {plan.director_farm}")
+    return plan.virtual
 
 
-def only_routed(lab: Lab) -> str:
+def only_routed(lab: Lab, family: int) -> str:
     """The address is on no device: a route makes all of its network local."""
     _ip(lab, "director", f"address del {PLAN.virtual}/32 dev eth0", "route add local 198.51.100.0/24 dev lo")
     _ip(lab, "router", f"route add 198.51.100.0/24 via {PLAN.director_front}")
     return ROUTED
 
 
-def virtual_router(lab: Lab) -> str:
+def virtual_router(lab: Lab, family: int) -> str:
     """The address is a virtual router's, on a device that has its link-layer address, as keepalived's use_vmac."""
     try:
         _ip(lab, "director", f"link add vrrp7 link eth0 address {VIRTUAL_MAC} type macvlan mode private")
@@ -69,22 +70,38 @@ def virtual_router(lab: Lab) -> str:
 
 
 @pytest.mark.parametrize(
-    ("base", "prepare", "new"),
+    ("base", "prepare", "family", "mode", "new"),
     [
-        ("dr", one_device, "off"),
-        ("nat", only_routed, "on"),
-        ("nat", virtual_router, "off"),
-        ("nat", virtual_router, "on"),
+        ("dr", one_device, 4, "tc", "off"),
+        ("dr", one_device, 6, "tc", "on"),
+        ("dr", one_device, 4, "xdp", "on"),
+        ("dr", one_device, 6, "xdp", "off"),
+        ("nat", only_routed, 4, "tc", "on"),
+        ("nat", virtual_router, 4, "tc", "off"),
+        ("nat", virtual_router, 4, "tc", "on"),
     ],
-    ids=["one-device", "only-routed", "virtual-router", "virtual-router-new"],
+    ids=[
+        "one-device",
+        "one-device-6",
+        "one-device-xdp",
+        "one-device-6-xdp",
+        "only-routed",
+        "virtual-router",
+        "virtual-router-new",
+    ],
 )
-def test_nat_is_served(bpffs: Path, base: str, prepare: Callable[[Lab], str], new: str) -> None:
-    with Lab(topology(base, (4,))) as lab:
-        course.start_servers(lab, "nat", (4,))
-        address = prepare(lab)
-        with Director(lab, ["--fast", "tc", "--fast-new", new]) as director:
-            for line in ipvsadm_lines("nat", 4):
-                director.adm(line.replace(PLAN.virtual, address))
+def test_nat_is_served(
+    bpffs: Path, base: str, prepare: Callable[[Lab, int], str], family: int, mode: str, new: str
+) -> None:
+    plan = PLANS[family]
+    with Lab(topology(base, (family,))) as lab:
+        if mode == "xdp":
+            prepare_for_xdp(lab)
+        course.start_servers(lab, "nat", (family,))
+        address = prepare(lab, family)
+        with Director(lab, ["--fast", mode, "--fast-new", new]) as director:
+            for line in ipvsadm_lines("nat", family):
+                director.adm(line.replace(plan.virtual, address))
             alive = KeptAlive(lab["client1"], address, 80, 6)
             for _ in range(5):
                 alive.ask_all()

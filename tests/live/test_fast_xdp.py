@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import KeptAlive, fast_account
+from tests.live.fast_clients import KeptAlive, fast_account, prepare_for_xdp
 
 from pyvs.lab import course
 from pyvs.lab.director import Director
@@ -11,7 +11,6 @@ from pyvs.lab.howto import PLANS, ipvsadm_lines, topology
 from pyvs.lab.lab import Lab
 
 pytestmark = [pytest.mark.live, pytest.mark.root]
-SETTINGS = ("tx", "off", "tso", "off", "gso", "off", "gro", "on")
 
 
 @pytest.mark.parametrize(
@@ -22,9 +21,7 @@ SETTINGS = ("tx", "off", "tso", "off", "gso", "off", "gro", "on")
 def test_http_by_xdp(bpffs: Path, method: str, family: int, new: str) -> None:
     """With one device everything leaves by the pair that it came in by."""
     with Lab(topology(method, (family,))) as lab:
-        for namespace in lab.namespaces.values():
-            for line in namespace.run(["ip", "-o", "link", "show", "type", "veth"]).splitlines():
-                namespace.run(["ethtool", "-K", line.split(": ")[1].split("@")[0], *SETTINGS])
+        prepare_for_xdp(lab)
         course.start_servers(lab, method, (family,))
         with Director(lab, ["--fast", "xdp", "--fast-new", new]) as director:
             for line in ipvsadm_lines(method, family):
