@@ -24,6 +24,7 @@ from pyvs.core.protocols.tcp_states import TIMEOUTS
 from pyvs.fastpath import build
 from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.entries import (
+    Entry,
     OffloadedConnection,
     client_key,
     from_entry,
@@ -296,12 +297,12 @@ class FastPath:
 
     def insert_many(self, conns: Iterable[OffloadedConnection]) -> None:
         """Many at once. Raises OSError."""
-        four: list[tuple[bytes, bytes]] = []
-        six: list[tuple[bytes, bytes]] = []
-        for conn in conns:
-            (four if len(conn.caddr) == 4 else six).extend(to_entries(conn))
-        self.conns4.put_many(four)
-        self.conns6.put_many(six)
+        self.insert_entries([entry for conn in conns for entry in to_entries(conn)])
+
+    def insert_entries(self, entries: list[Entry]) -> None:
+        """The same, of what `to_entries` has made of them."""
+        for table in (self.conns4, self.conns6):
+            table.put_many(entry for entry in entries if len(entry[0]) == table.key_size)
 
     def find(self, key: bytes) -> OffloadedConnection | None:
         """The connection of a client's packets (`entries.client_key`), as of now. Raises OSError."""

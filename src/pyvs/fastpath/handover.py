@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pyvs.core.connections.connection import Connection
 from pyvs.core.flags import ConnFlag
 from pyvs.fastpath import refusal
-from pyvs.fastpath.entries import OffloadedConnection, client_key
+from pyvs.fastpath.entries import OffloadedConnection, client_key, to_entries
 from pyvs.fastpath.templates import Template
 from pyvs.fastpath.views import offloaded_connection
 
@@ -94,12 +94,14 @@ class Handover:
 
     def _give(self, place: Place, both: list[tuple[Connection, OffloadedConnection]]) -> None:
         table = self._table
+        entries = [entry for _, offloaded in both for entry in to_entries(offloaded)]
         inactive = sum(offloaded.inactive for _, offloaded in both)
-        # Counted first: a program that ends one must not find fewer than none.
-        table.mirror.moved(place, len(both) - inactive, inactive)
         table.mapped.gain(both, table.fast.table_of)
+        # Counted first: a program that ends one must not find fewer than none. But when all is ready: if we were killed in
+        # between, what is not there yet would count for ever.
+        table.mirror.moved(place, len(both) - inactive, inactive)
         try:
-            table.fast.insert_many(offloaded for _, offloaded in both)
+            table.fast.insert_entries(entries)
         except OSError:
             self._give_singly(place, both)
             return

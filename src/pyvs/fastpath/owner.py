@@ -144,17 +144,17 @@ class SharedTable(ConnectionTable):
         if last is None:  # it ended by itself meanwhile, and the next look at the counts will tell
             conn.dest = conn.control = None
             return True
+        # Programs may have changed it since it was looked at, or begun another one in its place.
+        place = self.mirror.by_number.get(last.dest, conn.place)
+        self.leave(place, inactive=last.inactive)
         if not last.single:
             self.fast.take_reply(last)
         if isinstance(conn.control, Template) and conn.control.number:
             self.mapped.lose(conn.control)
-        # Programs may have changed it since it was looked at, or begun another one in its place.
-        place = self.mirror.by_number.get(last.dest, conn.place)
         conn.dest = place.dest
         conn.flags &= ~ConnFlag.INACTIVE
         if last.inactive:
             conn.flags |= int(ConnFlag.INACTIVE)
-        self.leave(place, inactive=last.inactive)
         return True
 
     def _claim(self, conn: Connection) -> None:
@@ -232,6 +232,8 @@ class SharedTable(ConnectionTable):
         value = self.claims.take(raw, offloaded.protocol, offloaded.vaddr, offloaded.vport)
         if value is None or (offloaded := from_entry(raw, value)) is None:
             return None
+        place = self.mirror.by_number.get(offloaded.dest, place)
+        self.leave(place, inactive=offloaded.inactive)  # at once, in case that we are killed
         complete(offloaded, place)
         self.controls.of(raw, value)
         reply = None if offloaded.single else self.fast.take_reply(offloaded)
@@ -243,7 +245,6 @@ class SharedTable(ConnectionTable):
         conn.control = self.controls.pop(raw, None)
         if offloaded.template:
             conn.control = self.mapped.take(offloaded.template)
-        self.leave(place, inactive=offloaded.inactive)
         if conn.expires <= now:
             if isinstance(conn.control, Template):
                 self.mapped.touch(conn.control)

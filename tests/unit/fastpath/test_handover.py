@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pyvs.fastpath import handover, refusal
+from pyvs.fastpath import fast, handover, owner, refusal
 from pyvs.testing.shared import CLIENT, Shared, packed
 
 pytestmark = pytest.mark.root
+
+
+class Killed(Exception):
+    """What happens next does not happen."""
 
 
 def test_what_is_refused_stays_and_is_counted(shared: Shared) -> None:
@@ -51,6 +55,40 @@ def test_connections_of_the_engine_are_offered_again(shared: Shared) -> None:
     shared.table.handover.offer(again)
     shared.settle()
     assert shared.offloaded() == 2
+
+
+def test_who_is_killed_while_connections_are_made_ready_has_counted_none(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared.service(servers=1)
+    shared.from_client(40000)
+
+    def killed(conn: object) -> None:
+        raise Killed
+
+    for module in (handover, fast):
+        monkeypatch.setattr(module, "to_entries", killed, raising=False)
+    with pytest.raises(Killed):
+        shared.settle()
+    row = shared.fast.destination(shared.mirror.places[shared.dest()].number)
+    assert (row["active"], row["inactive"]) == (0, 0)
+
+
+def test_who_is_killed_after_one_was_taken_has_uncounted_it(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared.service(servers=1)
+    shared.from_client(40000)
+    shared.settle()
+
+    def killed(*arguments: object) -> None:
+        raise Killed
+
+    monkeypatch.setattr(owner, "fill", killed)
+    with pytest.raises(Killed):
+        shared.from_client(40000)
+    row = shared.fast.destination(shared.mirror.places[shared.dest()].number)
+    assert (row["active"], row["inactive"]) == (0, 0)
 
 
 def test_many_go_some_at_a_time(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
