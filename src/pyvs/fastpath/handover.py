@@ -97,8 +97,8 @@ class Handover:
         entries = [entry for _, offloaded in both for entry in to_entries(offloaded)]
         inactive = sum(offloaded.inactive for _, offloaded in both)
         table.mapped.gain(both, table.fast.table_of)
-        # Counted first: a program that ends one must not find fewer than none. But when all is ready: if we were killed in
-        # between, what is not there yet would count for ever.
+        # Counted first: a program that ends one must not find fewer than none. But only when all is ready: if we were
+        # killed in between, what is not there yet would count for ever.
         table.mirror.moved(place, len(both) - inactive, inactive)
         try:
             table.fast.insert_entries(entries)
