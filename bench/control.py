@@ -1,7 +1,8 @@
 """What a great many services cost: restored, listed and changed, by pyvsadm and by the distribution's ipvsadm.
 
 `measure()` gives the figures whose names begin with `control.`: 10,000 services with 4 servers each, the director in a
-network namespace of its own. Pauses are processor time between two looks at the packets' queues.
+network namespace of its own. Pauses are processor time between two looks at the packets' queues. `control.fast_*`: the
+same with the fast path on, which takes root; ratios are of processor time of the director, with it to without.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
 from figures import figure
 
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, Timeouts
+from pyvs.core.errors import ControlError
 from pyvs.core.flags import Family, Forward, Proto
 from pyvs.lab import wait
 from pyvs.lab.director import program
@@ -83,8 +86,8 @@ def running(self, next_time, tick):
     run(self, next_time, timed("timers", tick))
 
 loop.Loop.watch, loop.Loop.run, loop.tidy = watching, running, timed("tidy", tidy)
-options = module.Options(state_dir=Path(sys.argv[4]), state_must=True)
-with module.Director(options, Log(open(sys.argv[2], "w")), sys.argv[1]) as director:
+options = module.Options(state_dir=Path(sys.argv[4]), state_must=True, fast=sys.argv[5])
+with module.Director(options, Log(open(sys.argv[2], "w", 1)), sys.argv[1]) as director:
     director.start(None)
     director.run()
     turns.sort(key=lambda turn: turn[0])
@@ -109,8 +112,9 @@ def rules(weight: int = 1) -> str:
 class Bench:
     """A director and the programs that are timed at it."""
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
+    def __init__(self, lab: Lab, folder: Path, fast: str) -> None:
         self.lab = lab
+        self.log = folder / "log"
         self.file = folder / "rules"
         self.file.write_text(rules())
         self.socket = folder / "socket"
@@ -118,12 +122,20 @@ class Bench:
         self.other = folder / "other"
         self.other.write_text(rules(weight=2))
         command = [
-            sys.executable, "-c", DIRECTOR, str(self.socket), str(folder / "log"), str(self.pauses),
-            str(folder / "state"),
+            sys.executable, "-c", DIRECTOR, str(self.socket), str(self.log), str(self.pauses),
+            str(folder / "state"), fast,
         ]  # fmt: skip
         self.process = lab.start("director", command)
-        wait.until(self.socket.exists, "the director was not ready", 20)
         self.client = Client(UnixTransport(self.socket))
+        wait.until(self.answers, "the director was not ready", 20)
+
+    def answers(self) -> bool:
+        """It has begun to serve."""
+        try:
+            self.client.get_info()
+        except ControlError:
+            return False
+        return True
 
     def timed(self, *words: str, given: Path | None = None) -> float:
         """Seconds that a program takes."""
@@ -148,7 +160,7 @@ class Bench:
 
     def change(self) -> float:
         """Processor seconds that the director needs for one change."""
-        before = self._processor()
+        before = self.processor()
         times = 500
         step = max(SERVICES // times, 1)
         for number in range(min(times, SERVICES)):
@@ -156,10 +168,23 @@ class Bench:
             high, low = divmod(number * step, 256)
             dest = DestSpec(DestKey(bytes((10, 1, high, low)), 80), Forward.MASQ, weight=7)
             self.client.set_dest(key, dest)
-        return (self._processor() - before) / times
+        return (self.processor() - before) / times
 
-    def _processor(self) -> float:
-        """Of the director's main thread, which packets wait for. In the lab the process itself, after nsenter."""
+    def settle(self) -> None:
+        """Wait until nothing is left to do of what was asked for."""
+        spent = self.processor()
+        for _ in range(30):
+            time.sleep(1.0)
+            before, spent = spent, self.processor()
+            if spent - before < 0.1:
+                return
+        raise RuntimeError("the director does not come to rest")
+
+    def processor(self) -> float:
+        """Processor seconds of the director's main thread, which packets wait for.
+
+        In the lab that is the process itself, after nsenter.
+        """
         fields = (
             Path(f"/proc/{self.process.pid}/task/{self.process.pid}/stat")
             .read_text()
@@ -210,38 +235,66 @@ def _hiccup(seconds: float) -> float:
     return worst
 
 
-def _round(restore: list[str], listing: list[str]) -> tuple[float, float, float, list[Turn]]:
-    """Seconds to restore, to list and of processor for a change, at a director of its own; its longest turns."""
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What was measured at a director of its own: seconds to restore and to list, of its processor and for a change."""
+
+    restored: float
+    listed: float
+    spent: float
+    """Of the director's processor, until nothing was left to do of what was restored."""
+    changed: float
+    turns: list[Turn]
+    """The longest ones."""
+
+
+def _round(restore: list[str], listing: list[str], fast: str = "off") -> Round:
+    """Raises RuntimeError when the fast path can't be had."""
     with tempfile.TemporaryDirectory(prefix="pyvs-bench-") as folder, Lab(NETWORK) as lab:
-        bench = Bench(lab, Path(folder))
+        bench = Bench(lab, Path(folder), fast)
+        if "the fast path is off" in bench.log.read_text():
+            raise RuntimeError(bench.log.read_text())
+        before = bench.processor()
         restored = bench.timed(program(restore[0]), *restore[1:], given=bench.file)
+        bench.settle()
+        spent = bench.processor() - before
         bench.full()
         listed = bench.timed(program(listing[0]), *listing[1:])
         changed = bench.change()
         bench.all_at_once()
-        return restored, listed, changed, bench.end()
+        return Round(restored, listed, spent, changed, bench.end())
+
+
+def _least(rounds: list[Round]) -> list[Turn]:
+    """A turn that is long by itself is so in every round; what is long once is the machine's hiccup."""
+    least = min((each.turns for each in rounds), key=lambda turns: turns[-1][0])
+    if "-v" in sys.argv:
+        for spent, parts in least:
+            told = ", ".join(f"{name} {part * 1e3:.1f}" for name, part in parts.items())
+            print(f"{spent * 1e3:6.1f} ms: {told}")
+    return least
 
 
 def measure(rounds: int = ROUNDS) -> dict[str, dict[str, object]]:
-    """All figures of control. Needs root or a user namespace in which one is it."""
+    """All figures of control. Needs root."""
     found: dict[str, dict[str, object]] = {}
-    pause = 0.0
+    pause, fast_pause = 0.0, 0.0
     changes: list[float] = []
     for name, (restore, listing, restore_at_most, list_at_most) in WAYS.items():
-        times = [_round(restore, listing) for _ in range(rounds)]
-        restored, listed, changed, turns = zip(*times, strict=True)
-        # A turn that is long by itself is so in every round; what is long once is the machine's hiccup.
-        least = min(turns, key=lambda each: each[-1][0])
-        pause = max(pause, least[-1][0])
-        if "-v" in sys.argv:
-            for spent, parts in least:
-                told = ", ".join(f"{name} {part * 1e3:.1f}" for name, part in parts.items())
-                print(f"{spent * 1e3:6.1f} ms: {told}")
-        changes += changed
-        found[f"control.{name}restore_s"] = figure(statistics.median(restored), "s", rounds, restore_at_most)
-        found[f"control.{name}list_s"] = figure(statistics.median(listed), "s", rounds, list_at_most)
+        plain = [_round(restore, listing) for _ in range(rounds)]
+        pause = max(pause, _least(plain)[-1][0])
+        changes += [each.changed for each in plain]
+        restored = statistics.median(each.restored for each in plain)
+        listed = statistics.median(each.listed for each in plain)
+        found[f"control.{name}restore_s"] = figure(restored, "s", rounds, restore_at_most)
+        found[f"control.{name}list_s"] = figure(listed, "s", rounds, list_at_most)
+        fast = [_round(restore, listing, "tc") for _ in range(rounds)]
+        fast_pause = max(fast_pause, _least(fast)[-1][0])
+        ratio = min(each.spent for each in fast) / min(each.spent for each in plain)
+        found[f"control.fast_{name}restore_ratio"] = figure(ratio, "", rounds, "1.3 at most")
     found["control.change_ms"] = figure(statistics.median(changes) * 1e3, "ms", len(changes), "2 at most")
     found["control.pause_ms"] = figure(pause * 1e3, "ms", 2 * rounds, COVERED)
+    found["control.fast_pause_ms"] = figure(fast_pause * 1e3, "ms", 2 * rounds, "the same, 5 at most")
     hiccup = max(_hiccup(5) for _ in range(rounds))
     found["control.hiccup_ms"] = figure(
         hiccup * 1e3, "ms", rounds, "the longest turn of a loop that does nothing: the machine's own"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-REST: Final = 10.0
+REST: Final = 20.0
 """While verbs come a rest is so many times as long as the stretch before it."""
 QUIET: Final = 0.05
 """Seconds without a verb after which no rests are made."""

@@ -54,6 +54,8 @@ class Ledger:
         self._end = 0
         """All numbers that destinations have are below this one."""
         self._freed: list[int] = []
+        self._zero = bytes(fast.stats.size)
+        """Counters of a number that nobody had."""
         self._left: set[int] = set()
         """Numbers of another daemon's servers that no rule names, as long as it has left connections there."""
 

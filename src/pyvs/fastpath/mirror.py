@@ -232,6 +232,7 @@ class Mirror(Ledger):
         self._judge(place)
         place.written = self._said(place)
         place.kept = active, inactive, _ = self._kept(place)
+        place.counters = self._zero
         place.share = self._share(place)
         raw = number.to_bytes(4, sys.byteorder)
         row = DEST.pack(**place.written, kept_active=active, kept_inactive=inactive)

@@ -116,7 +116,8 @@ class Newcomers:
                 yield
         own: set[bytes] = set()
         for count, address in enumerate(self._own_addresses(), 1):
-            own.add(address)
+            if address:
+                own.add(address)
             if count % MANY == 0:
                 yield
         self.fast.own.set(own)
@@ -138,15 +139,13 @@ class Newcomers:
         return any((protocol, addr, at) in names for at in (port, 0) for names in (self.offers, self._coming))
 
     def _own_addresses(self) -> Iterator[bytes]:
-        """Addresses of this host that the engine knows of: of services, and towards servers."""
+        """Addresses of this host that the engine knows of: of services, and towards servers; empty: none there."""
         environment = self.ns.environment
         for service in self.ns.services:
-            if service.addr and environment.is_local(service.addr):
-                yield service.addr
+            yield service.addr if service.addr and environment.is_local(service.addr) else b""
             for dest in tuple(service.destinations):
                 route = environment.route(dest.addr)
-                if route is not None:
-                    yield route.source
+                yield b"" if route is None else route.source
 
     def _offer(self, service: Service, selection: Selection) -> bool:
         name, persistence = name_of(service), self._persistence(service)
