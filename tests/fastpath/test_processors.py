@@ -161,7 +161,7 @@ def test_connections_that_the_engine_takes_meanwhile(both: Both) -> None:
             taken = from_entry(raw, value)
             assert taken is not None
             fast.take_reply(taken)
-            changes.make(1, **{"inactive" if taken.inactive else "active": -1})
+            changes.make(1, active=taken.inactive - 1, inactive=-taken.inactive)
 
     taker = threading.Thread(target=take)
     taker.start()

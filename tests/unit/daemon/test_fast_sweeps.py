@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from tests.unit.fastpath.memory import MemoryFast, in_memory
 
-from pyvs.daemon import fast_sweeps
 from pyvs.daemon.fast_sweeps import SECOND, SHARE, Sweeps
 from pyvs.fastpath.sweep import Ended
 from pyvs.testing.shared import Shared
@@ -62,7 +61,7 @@ def test_a_sweep_has_an_end_and_a_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case()
     case.connection()
     ticks = iter(range(100))
-    monkeypatch.setattr(fast_sweeps.time, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr("pyvs.daemon.fast_sweeps.time.perf_counter", lambda: float(next(ticks)))
     case.maps.to_end = [[ENDED], [ENDED, ENDED]]
     assert [case.sweeps.go_on(case.shared.now) for _ in range(2)] == [False, False]
     assert case.shared.table.ended == 3
