@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from select import select
 
-from figures import figure
+from figures import Row, figure, show
 
 from pyvs.cli.rules import parse_rules, trial
 from pyvs.core.control.verbs import Control
@@ -97,7 +97,7 @@ def apply(folder: Path, file: Path) -> tuple[float, str]:
     return time.perf_counter() - begin, done.stdout
 
 
-def measure() -> dict[str, dict[str, object]]:
+def measure() -> dict[str, Row]:
     """The figures of `apply`."""
     with director() as (door, folder):
         file = folder / "rules"
@@ -115,5 +115,4 @@ def measure() -> dict[str, dict[str, object]]:
 
 
 if __name__ == "__main__":
-    for name, row in measure().items():
-        print(f"{name:40} {row['value']:>12} {row['unit']:4} {row['against']}")
+    show(measure().items())

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from figures import figure
+from figures import Row, figure, processor_seconds, show
 
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, Timeouts
 from pyvs.core.errors import ControlError
@@ -185,13 +185,7 @@ class Bench:
 
         In the lab that is the process itself, after nsenter.
         """
-        fields = (
-            Path(f"/proc/{self.process.pid}/task/{self.process.pid}/stat")
-            .read_text()
-            .rpartition(")")[2]
-            .split()
-        )
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processor_seconds(f"{self.process.pid}/task/{self.process.pid}")
 
     def all_at_once(self) -> None:
         """What takes longest: texts, counters and timeouts of all, other rules for all, none."""
@@ -275,9 +269,9 @@ def _least(rounds: list[Round]) -> list[Turn]:
     return least
 
 
-def measure(rounds: int = ROUNDS) -> dict[str, dict[str, object]]:
+def measure(rounds: int = ROUNDS) -> dict[str, Row]:
     """All figures of control. Needs root."""
-    found: dict[str, dict[str, object]] = {}
+    found: dict[str, Row] = {}
     pause, fast_pause = 0.0, 0.0
     changes: list[float] = []
     for name, (restore, listing, restore_at_most, list_at_most) in WAYS.items():
@@ -303,5 +297,4 @@ def measure(rounds: int = ROUNDS) -> dict[str, dict[str, object]]:
 
 
 if __name__ == "__main__":
-    for name, row in measure(1 if "quick" in sys.argv else ROUNDS).items():
-        print(f"{name:28} {row['value']:>10} {row['unit']:4} {row['against']}")
+    show(measure(1 if "quick" in sys.argv else ROUNDS).items())

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
-from figures import figure
+from figures import Row, figure, show
 
 from pyvs.core.command import Transmit
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
@@ -146,7 +146,7 @@ def resident() -> int:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
-def _usual() -> Iterator[tuple[str, dict[str, object]]]:
+def _usual() -> Iterator[tuple[str, Row]]:
     engine = director()
     first = [0]
 
@@ -162,14 +162,14 @@ def _usual() -> Iterator[tuple[str, dict[str, object]]]:
     yield "engine.established_us", figure(value * 1e6, "us", runs, "4 at most")
 
 
-def _many_services() -> Iterator[tuple[str, dict[str, object]]]:
+def _many_services() -> Iterator[tuple[str, Row]]:
     engine = director(services=10000)
     open_flows(engine, 0, 20000)
     value, runs = median(lambda: established(engine, 20000))
     yield "engine.established_us_10k_services", figure(value * 1e6, "us", runs, "as with one service")
 
 
-def _many_servers() -> Iterator[tuple[str, dict[str, object]]]:
+def _many_servers() -> Iterator[tuple[str, Row]]:
     engine = director(servers=1000, scheduler="wlc")
     (service,) = engine.ns.services
     scheduler = service.scheduler
@@ -186,7 +186,7 @@ def _many_servers() -> Iterator[tuple[str, dict[str, object]]]:
     yield "engine.wlc_1000_us", figure(value * 1e6, "us", runs, "150 at most")
 
 
-def _million(count: int = 1_000_000) -> Iterator[tuple[str, dict[str, object]]]:
+def _million(count: int = 1_000_000) -> Iterator[tuple[str, Row]]:
     engine = director()
     open_flows(engine, 0, 1000)
     gc.collect()
@@ -225,7 +225,7 @@ def _million(count: int = 1_000_000) -> Iterator[tuple[str, dict[str, object]]]:
     yield "engine.sweep_stretch_ms", figure(worst * 1e3, "ms", stretches, "5 at most")
 
 
-def measure() -> dict[str, dict[str, object]]:
+def measure() -> dict[str, Row]:
     """All figures of the engine. Processor time, not time that passes. The collector is off, as in the daemon."""
     gc.disable()
     try:
@@ -237,5 +237,4 @@ def measure() -> dict[str, dict[str, object]]:
 
 if __name__ == "__main__":
     gc.disable()
-    for name, row in _usual() if "quick" in sys.argv else iter(measure().items()):
-        print(f"{name:40} {row['value']:>12} {row['unit']:4} {row['against']}")
+    show(_usual() if "quick" in sys.argv else measure().items())

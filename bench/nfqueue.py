@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from figures import figure
+from figures import Row, figure, processor_seconds, show
 
 from pyvs.lab import wait
 from pyvs.lab.director import Director
@@ -36,7 +36,6 @@ RATES: Final = (60_000, 90_000, 120_000)
 """Datagrams a second that are offered."""
 FLOWS: Final = 50
 CLIENTS: Final = 32
-TICK: Final = os.sysconf("SC_CLK_TCK")
 
 TOPOLOGY: Final = Topology(
     "bench",
@@ -81,8 +80,7 @@ class Bench:
 
     def processor_time(self) -> float:
         """Seconds that the director has used, the kernel's work for it included."""
-        words = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / TICK
+        return processor_seconds(str(self._pid))
 
     def flood(self, rate: int) -> tuple[float, float]:
         """Datagrams that reach the server a second, and the director's microseconds a datagram."""
@@ -122,7 +120,7 @@ def bench() -> Iterator[Bench]:
             yield ready
 
 
-def measure() -> dict[str, dict[str, object]]:
+def measure() -> dict[str, Row]:
     """All figures of the live director; medians, each round beside one of plain routing where it is a ratio."""
     with bench() as ready:
         floods = {rate: [ready.flood(rate) for _ in range(3)] for rate in RATES}
@@ -155,5 +153,4 @@ def measure() -> dict[str, dict[str, object]]:
 
 
 if __name__ == "__main__":
-    for name, row in measure().items():
-        print(f"{name:28} {row['value']:>12} {row['unit']:7} {row['against']}")
+    show(measure().items())
