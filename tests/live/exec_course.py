@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from tests.live.fast_clients import KeptAlive, fast_account
+from tests.live.fast_clients import KeptAlive, in_maps
 
 from pyvs.fastpath import pins
 from pyvs.lab import course, sandbox, wait
@@ -41,17 +41,6 @@ def asked(alive: KeptAlive) -> None:
     answers = alive.answers
     alive.ask_all()
     assert (alive.failed, alive.answers) == ({}, answers + MANY)
-
-
-def kill(director: Director) -> None:
-    """As nothing can be caught."""
-    assert director.process is not None
-    director.process.kill()
-    director.process.wait(5)
-
-
-def mine(director: Director) -> int:
-    return int(fast_account(director)["connections in the maps"])
 
 
 def said(lab: Lab, *arguments: str) -> str:
@@ -86,8 +75,8 @@ def work() -> int:
             director.adm(f"-D -t {PLAN.virtual}:81")
             alive = KeptAlive(lab["client1"], PLAN.virtual, 80, MANY)
             asked(alive)
-            wait.until(lambda: mine(director) == MANY, "not all connections went to the maps", 10)
-            kill(director)
+            wait.until(lambda: in_maps(director) == MANY, "not all connections went to the maps", 10)
+            director.kill()
             asked(alive)
             (left,) = pins.USUAL.glob("pyvs/*")
             words = said(lab, "fast")
@@ -96,8 +85,8 @@ def work() -> int:
             log = director.log_file.read_text()
             assert f"{MANY} connections of the director before are taken over" in log, log
             asked(alive)
-            assert mine(director) == MANY
-            kill(director)
+            assert in_maps(director) == MANY
+            director.kill()
         words = said(lab, "detach")
         assert "off 2 devices" in words, words
         assert not list(pins.USUAL.glob("pyvs/*"))

@@ -107,3 +107,13 @@ def fast_text(director: Director) -> str:
     """What `pyvs fast` says."""
     with contextlib.closing(UnixTransport(director.socket)) as transport:
         return transport.proc("pyvs_fast")
+
+
+def in_maps(director: Director) -> int:
+    """How many connections the maps have."""
+    return int(fast_account(director)["connections in the maps"])
+
+
+def served(director: Director) -> int:
+    """How many packets the programs have served."""
+    return int(fast_account(director)["served"].split()[0])

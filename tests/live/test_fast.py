@@ -4,7 +4,7 @@ import resource
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import KeptAlive, fast_account, fast_text
+from tests.live.fast_clients import KeptAlive, fast_account, fast_text, in_maps, served
 
 from pyvs.fastpath import links, pins
 from pyvs.lab import course, wait
@@ -53,139 +53,120 @@ def test_http_over_nat_is_served_in_the_kernel_and_counted_once(
             listed = director.adm("-Lnc").splitlines()[2:]
             assert len(listed) == 90
             wait.until(lambda: sum(row.connections for row in director.rows({})) == 90, "not counted", 5)
-            served = int(fast_account(director)["served"].split()[0])
-            assert served > 400
+            assert served(director) > 400
             packets = director.adm("-Ln --stats --exact").splitlines()[-3:]
             assert all(int(line.split()[2]) == 30 for line in packets)
     assert not list(bpffs.glob("pyvs/*/*")), "a clean end leaves nothing pinned"
 
 
-def test_connections_outlive_ten_directors(bpffs: Path, tmp_path: Path) -> None:
+def test_connections_outlive_ten_directors(lab: Lab, bpffs: Path, tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(2 * MANY, limits[0]), limits[1]))
     rules = rule_file(tmp_path, "nat", 4)
-    with Lab(topology("nat", (4,))) as lab:
-        course.start_servers(lab, "nat", (4,))
-        options = ["--fast", "tc", "--rules", str(rules)]
-        director = Director(lab, options)
-        director.__enter__()
-        alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, MANY)
-        wait.until(lambda: _maps_own(director) >= MANY, "not all connections went to the maps", 10)
-        with alive:
-            for _ in range(10):
-                assert director.process is not None
-                director.process.kill()
-                director.process.wait(5)
-                answers = alive.answers + 200
-                wait.until(lambda answers=answers: alive.answers > answers, "nobody answers", 10)  # type: ignore[misc]
-                director.stop()
-                director = Director(lab, options)
-                director.__enter__()
-        alive.ask_all()
-        assert alive.failed == {}
-        rows = director.rows({})
-        assert sum(row.active for row in rows) == MANY
-        assert len(director.adm("-Lnc").splitlines()[2:]) == MANY
-        alive.close()
-        wait.until(lambda: sum(row.active for row in director.rows({})) == 0, "they are still active", 5)
-        director.stop()
+    options = ["--fast", "tc", "--rules", str(rules)]
+    director = Director(lab, options)
+    director.__enter__()
+    alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, MANY)
+    wait.until(lambda: in_maps(director) >= MANY, "not all connections went to the maps", 10)
+    with alive:
+        for _ in range(10):
+            director.kill()
+            answers = alive.answers + 200
+            wait.until(lambda answers=answers: alive.answers > answers, "nobody answers", 10)  # type: ignore[misc]
+            director.stop()
+            director = Director(lab, options)
+            director.__enter__()
+    alive.ask_all()
+    assert alive.failed == {}
+    rows = director.rows({})
+    assert sum(row.active for row in rows) == MANY
+    assert len(director.adm("-Lnc").splitlines()[2:]) == MANY
+    alive.close()
+    wait.until(lambda: sum(row.active for row in director.rows({})) == 0, "they are still active", 5)
+    director.stop()
     assert not list(bpffs.glob("pyvs/*/*"))
 
 
-def test_tables_get_another_size_and_connections_go_on(bpffs: Path, tmp_path: Path) -> None:
+def test_tables_get_another_size_and_connections_go_on(lab: Lab, bpffs: Path, tmp_path: Path) -> None:
     """Each director has other tables than the one that was killed before it, while clients go on asking."""
     rules = rule_file(tmp_path, "nat", 4)
-    with Lab(topology("nat", (4,))) as lab:
-        course.start_servers(lab, "nat", (4,))
-        options = ["--fast", "tc", "--fast-new", "on", "--rules", str(rules), "--fast-connections"]
-        director = Director(lab, [*options, "4000"])
-        director.__enter__()
-        alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, 300)
-        wait.until(lambda: _maps_own(director) >= 300, "not all connections went to the maps", 10)
-        with alive:
-            for room in ("9000", "2000", "30000"):
-                assert director.process is not None
-                director.process.kill()
-                director.process.wait(5)
-                director.stop()
-                director = Director(lab, [*options, room])
-                director.__enter__()
-                assert f"tables have room for {room} connections" in director.log_file.read_text()
-                answers = alive.answers + 600
-                wait.until(lambda answers=answers: alive.answers > answers, "nobody answers", 10)  # type: ignore[misc]
-        alive.ask_all()
-        assert alive.failed == {}
-        assert _maps_own(director) == 300
-        assert "of 60000 entries" in fast_text(director)
-        alive.close()
-        wait.until(lambda: sum(row.active for row in director.rows({})) == 0, "they are still active", 5)
-        director.stop()
+    options = ["--fast", "tc", "--fast-new", "on", "--rules", str(rules), "--fast-connections"]
+    director = Director(lab, [*options, "4000"])
+    director.__enter__()
+    alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, 300)
+    wait.until(lambda: in_maps(director) >= 300, "not all connections went to the maps", 10)
+    with alive:
+        for room in ("9000", "2000", "30000"):
+            director.kill()
+            director.stop()
+            director = Director(lab, [*options, room])
+            director.__enter__()
+            assert f"tables have room for {room} connections" in director.log_file.read_text()
+            answers = alive.answers + 600
+            wait.until(lambda answers=answers: alive.answers > answers, "nobody answers", 10)  # type: ignore[misc]
+    alive.ask_all()
+    assert alive.failed == {}
+    assert in_maps(director) == 300
+    assert "of 60000 entries" in fast_text(director)
+    alive.close()
+    wait.until(lambda: sum(row.active for row in director.rows({})) == 0, "they are still active", 5)
+    director.stop()
     assert not list(bpffs.glob("pyvs/*/*"))
 
 
-def _maps_own(director: Director) -> int:
-    return int(fast_account(director)["connections in the maps"])
-
-
-def test_replies_take_the_way_of_their_virtual_address(bpffs: Path, tmp_path: Path) -> None:
+def test_replies_take_the_way_of_their_virtual_address(lab: Lab, tmp_path: Path) -> None:
     """`ip rule from VIP` sends them by another table; with snat_reroute 0 the engine serves alone."""
     plan = PLANS[4]
-    with Lab(topology("nat", (4,))) as lab:
-        course.start_servers(lab, "nat", (4,))
-        for line in (
-            f"route add default via {plan.router_front} table 77",
-            f"rule add from {plan.virtual} lookup 77 pref 100",
-            f"rule add from {plan.farm} lookup 79 pref 101",
-            f"route add {plan.clients_network} via {plan.servers[1]} table 79",
-        ):
-            lab.run("director", ["ip", *line.split()])
-        with Director(lab, ["--fast", "tc", "--rules", str(rule_file(tmp_path, "nat", 4))]) as director:
-            alive = KeptAlive(lab["client1"], plan.virtual, 80, 6)
-            alive.ask_all()
-            alive.ask_all()
-            assert alive.failed == {}
-            assert _maps_own(director) == 6
-            director.client.sysctl_write("snat_reroute", "0")
-            assert fast_account(director)["state"].startswith("resting")
-            alive.close()
-
-
-def test_what_is_kept_goes_on_until_it_is_detached(bpffs: Path, tmp_path: Path) -> None:
-    options = ["--fast", "tc", "--keep-fast", "--rules", str(rule_file(tmp_path, "nat", 4))]
-    with Lab(topology("nat", (4,))) as lab:
-        course.start_servers(lab, "nat", (4,))
-        with Director(lab, options) as director:
-            alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, 6)
-            alive.ask_all()
-            wait.until(lambda: _maps_own(director) == 6, "not all connections went to the maps", 5)
+    for line in (
+        f"route add default via {plan.router_front} table 77",
+        f"rule add from {plan.virtual} lookup 77 pref 100",
+        f"rule add from {plan.farm} lookup 79 pref 101",
+        f"route add {plan.clients_network} via {plan.servers[1]} table 79",
+    ):
+        lab.run("director", ["ip", *line.split()])
+    with Director(lab, ["--fast", "tc", "--rules", str(rule_file(tmp_path, "nat", 4))]) as director:
+        alive = KeptAlive(lab["client1"], plan.virtual, 80, 6)
+        alive.ask_all()
         alive.ask_all()
         assert alive.failed == {}
-        with pytest.raises(LabError, match="go on serving its connections"):
-            lab.run("director", [program("pyvs"), "fast"])
-        with Director(lab, options) as director:
-            assert "6 connections of the director before are taken over" in director.log_file.read_text()
-            alive.ask_all()
-            assert alive.failed == {}
-            with pytest.raises(LabError, match="a director runs here"):
-                lab.run("director", [program("pyvs"), "detach"])
-        assert "off 2 devices" in lab.run("director", [program("pyvs"), "detach"])
-        assert not list(bpffs.glob("pyvs/*"))
-        for opened in alive.sockets:
-            opened.settimeout(1)
-        alive.ask_all()
-        assert alive.failed.total() == 6
+        assert in_maps(director) == 6
+        director.client.sysctl_write("snat_reroute", "0")
+        assert fast_account(director)["state"].startswith("resting")
         alive.close()
 
 
-def test_maps_of_another_layout_are_refused_in_a_sentence(bpffs: Path, tmp_path: Path) -> None:
-    with Lab(topology("nat", (4,))) as lab:
-        course.start_servers(lab, "nat", (4,))
-        (lab["director"].call(pins.home) / "layout-0-older").mkdir(parents=True)
-        with Director(lab, ["--rules", str(rule_file(tmp_path, "nat", 4))]) as director:
-            said = director.log_file.read_text()
-            assert "the fast path is off, the engine serves alone" in said
-            assert "layout-0-older" in said
-            assert load(lab, 4, 6).tally.failed == {}
+def test_what_is_kept_goes_on_until_it_is_detached(lab: Lab, bpffs: Path, tmp_path: Path) -> None:
+    options = ["--fast", "tc", "--keep-fast", "--rules", str(rule_file(tmp_path, "nat", 4))]
+    with Director(lab, options) as director:
+        alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, 6)
+        alive.ask_all()
+        wait.until(lambda: in_maps(director) == 6, "not all connections went to the maps", 5)
+    alive.ask_all()
+    assert alive.failed == {}
+    with pytest.raises(LabError, match="go on serving its connections"):
+        lab.run("director", [program("pyvs"), "fast"])
+    with Director(lab, options) as director:
+        assert "6 connections of the director before are taken over" in director.log_file.read_text()
+        alive.ask_all()
+        assert alive.failed == {}
+        with pytest.raises(LabError, match="a director runs here"):
+            lab.run("director", [program("pyvs"), "detach"])
+    assert "off 2 devices" in lab.run("director", [program("pyvs"), "detach"])
+    assert not list(bpffs.glob("pyvs/*"))
+    for opened in alive.sockets:
+        opened.settimeout(1)
+    alive.ask_all()
+    assert alive.failed.total() == 6
+    alive.close()
+
+
+def test_maps_of_another_layout_are_refused_in_a_sentence(lab: Lab, tmp_path: Path) -> None:
+    (lab["director"].call(pins.home) / "layout-0-older").mkdir(parents=True)
+    with Director(lab, ["--rules", str(rule_file(tmp_path, "nat", 4))]) as director:
+        said = director.log_file.read_text()
+        assert "the fast path is off, the engine serves alone" in said
+        assert "layout-0-older" in said
+        assert load(lab, 4, 6).tally.failed == {}
 
 
 def test_what_was_left_in_a_namespace_that_is_gone_goes_with_the_next_start(
@@ -193,9 +174,7 @@ def test_what_was_left_in_a_namespace_that_is_gone_goes_with_the_next_start(
 ) -> None:
     options = ["--fast", "tc", "--rules", str(rule_file(tmp_path, "nat", 4))]
     with Lab(topology("nat", (4,))) as lab, Director(lab, options) as director:
-        assert director.process is not None
-        director.process.kill()
-        director.process.wait(5)
+        director.kill()
     (left,) = bpffs.glob("pyvs/*")
     with Lab(topology("nat", (4,))) as lab:
         wait.until(lambda: all(map(links.is_dead, left.glob("*/links/*"))), "its devices are still there", 10)

@@ -4,16 +4,15 @@ import contextlib
 import socket
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
-from tests.live.fast_clients import KeptAlive, fast_account
+from tests.live.fast_clients import KeptAlive, fast_account, in_maps, served
 
-from pyvs.lab import course, wait
+from pyvs.lab import wait
 from pyvs.lab.director import Director, program
-from pyvs.lab.howto import PLANS, ipvsadm_lines, topology
+from pyvs.lab.howto import PLANS, ipvsadm_lines
 from pyvs.lab.lab import Lab
 from pyvs.lab.namespace import Namespace
 from pyvs.netlink.unix import UnixTransport
@@ -24,13 +23,6 @@ PLAN = PLANS[4]
 VIRTUAL = f"{PLAN.virtual}:80"
 MANY = 12
 ONE_SECOND = 1.0
-
-
-@pytest.fixture
-def lab(bpffs: Path) -> Iterator[Lab]:
-    with Lab(topology("nat", (4,))) as lab:
-        course.start_servers(lab, "nat", (4,))
-        yield lab
 
 
 @pytest.fixture(params=["off", "on"])
@@ -45,15 +37,11 @@ def director(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Director]:
 def alive(lab: Lab, director: Director) -> Iterator[KeptAlive]:
     made = KeptAlive(lab["client1"], PLAN.virtual, 80, MANY)
     made.ask_all()
-    wait.until(lambda: _in_maps(director) == MANY, "not all went to the maps", 5)
+    wait.until(lambda: in_maps(director) == MANY, "not all went to the maps", 5)
     for opened in made.sockets:
         opened.settimeout(ONE_SECOND)
     yield made
     made.close()
-
-
-def _in_maps(director: Director) -> int:
-    return int(fast_account(director)["connections in the maps"])
 
 
 def _counts(director: Director) -> dict[str, tuple[int, int]]:
@@ -107,7 +95,7 @@ def test_connections_of_a_removed_server_end_with_expire_nodest_conn(
 ) -> None:
     director.client.sysctl_write("expire_nodest_conn", "1")
     director.adm(f"-d -t {VIRTUAL} -r {PLAN.servers[0]}:80")
-    wait.until(lambda: _in_maps(director) == MANY - 4, "they are still in the maps", 5)
+    wait.until(lambda: in_maps(director) == MANY - 4, "they are still in the maps", 5)
     assert len(director.adm("-Lnc").splitlines()[2:]) == MANY - 4
     alive.ask_all()
     assert alive.failed.total() == 4
@@ -119,7 +107,7 @@ def test_a_local_client_is_served(lab: Lab, director: Director, alive: KeptAlive
     own.ask_all()
     assert own.failed == {}
     assert len(director.adm("-Lnc").splitlines()[2:]) == MANY + 3
-    assert _in_maps(director) == MANY
+    assert in_maps(director) == MANY
     own.close()
 
 
@@ -135,14 +123,14 @@ def test_a_drain_takes_its_connections_to_the_engine(director: Director, alive: 
         "--no-wait",
     ]
     director.lab.run(director.host, drain, environment=director.environment)
-    wait.until(lambda: _in_maps(director) == MANY - 4, "they are still in the maps", 5)
+    wait.until(lambda: in_maps(director) == MANY - 4, "they are still in the maps", 5)
     alive.ask_all()
     assert alive.failed == {}
 
 
 def test_sysctl_conntrack_lets_the_fast_path_rest(director: Director, alive: KeptAlive) -> None:
     director.client.sysctl_write("conntrack", "1")
-    assert _in_maps(director) == 0
+    assert in_maps(director) == 0
     assert fast_account(director)["state"].startswith("resting")
     assert len(director.adm("-Lnc").splitlines()[2:]) == MANY
     director.client.sysctl_write("conntrack", "0")
@@ -158,16 +146,12 @@ def test_a_frame_for_another_host_is_not_touched(
     source, port = opened.getsockname()
     segment = IP(src=source, dst=PLAN.virtual) / TCP(sport=port, dport=80, flags="A", seq=1, ack=1)
     own = _address(lab["director"])
-    before, heard = _packets(director), _for_others(director)
+    before, heard = served(director), _for_others(director)
     _send(lab["router"], bytes(Ether(src="02:00:00:00:00:09", dst=foreign) / segment))
     wait.until(lambda: _for_others(director) > heard, "the frame did not come", 5)
-    assert _packets(director) == before
+    assert served(director) == before
     _send(lab["router"], bytes(Ether(src="02:00:00:00:00:09", dst=own) / segment))
-    wait.until(lambda: _packets(director) > before, "a frame for this host was not served", 5)
-
-
-def _packets(director: Director) -> int:
-    return int(fast_account(director)["served"].split()[0])
+    wait.until(lambda: served(director) > before, "a frame for this host was not served", 5)
 
 
 def _for_others(director: Director) -> int:

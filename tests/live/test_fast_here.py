@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import fast_account
+from tests.live.fast_clients import fast_account, in_maps
 
 from pyvs.lab import wait
 from pyvs.lab.director import Director
@@ -87,12 +87,8 @@ def test_it_goes_on_without_its_director(lab: Lab) -> None:
         connection = lab["client1"].call(opened)
         for _ in range(3):
             page(connection)
-        wait.until(
-            lambda: int(fast_account(director)["connections in the maps"]) == 1, "it is not offloaded", 5
-        )
-        assert director.process is not None
-        director.process.kill()
-        director.process.wait(5)
+        wait.until(lambda: in_maps(director) == 1, "it is not offloaded", 5)
+        director.kill()
         for _ in range(3):
             page(connection)
         connection.close()

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import KeptAlive, fast_account, prepare_for_xdp
+from tests.live.fast_clients import KeptAlive, prepare_for_xdp, served
 
 from pyvs.lab import wait
 from pyvs.lab.director import Director, program
@@ -85,9 +85,6 @@ def test_servers_and_the_address_come_and_go(bpffs: Path, tmp_path: Path, mode: 
                     PATIENCE,
                 )
 
-            def served() -> int:
-                return int(fast_account(director)["served"].split()[0])
-
             has(*PLAN.servers[:2])
             wait.until(
                 lambda: FLOATING in lab.run("director", ["ip", "address", "show", "dev", "eth0"]),
@@ -96,10 +93,10 @@ def test_servers_and_the_address_come_and_go(bpffs: Path, tmp_path: Path, mode: 
             )
             wait.until(lambda: wait.answers(lab["client1"], FLOATING, 80), "nobody answers", PATIENCE)
             with KeptAlive(lab["client1"], FLOATING, 80, 6) as alive:
-                before = served()
+                before = served(director)
                 answers = alive.answers
                 wait.until(lambda: alive.answers > answers + 100, "clients are not answered", PATIENCE)
-                assert served() > before + 150
+                assert served(director) > before + 150
                 assert [row.active for row in director.rows({})] == [3, 3]
 
                 lab.stop(first)

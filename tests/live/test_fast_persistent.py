@@ -1,15 +1,14 @@
 """A persistent service by the fast path: clients stay with their servers, also while directors are killed and begun."""
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.live.fast_clients import REQUEST, KeptAlive, fast_account
 
-from pyvs.lab import course, wait
+from pyvs.lab import wait
 from pyvs.lab.director import Director
-from pyvs.lab.howto import PLANS, topology
+from pyvs.lab.howto import PLANS
 from pyvs.lab.lab import Lab
 
 pytestmark = [pytest.mark.live, pytest.mark.root]
@@ -17,13 +16,6 @@ pytestmark = [pytest.mark.live, pytest.mark.root]
 PLAN = PLANS[4]
 SERVERS = ("server1", "server2", "server3")
 TIMES = 5
-
-
-@pytest.fixture
-def lab(bpffs: Path) -> Iterator[Lab]:
-    with Lab(topology("nat", (4,))) as lab:
-        course.start_servers(lab, "nat", (4,))
-        yield lab
 
 
 def rules(folder: Path, port: int) -> Path:
@@ -80,9 +72,7 @@ def test_a_client_stays_with_its_server_while_directors_come_and_go(
         assert len(templates(director)) == persistent(director) == 2
         wait.until(lambda: fast_account(director)["templates in the maps"] == "2", "not in the maps", 5)
         for _ in range(3):
-            assert director.process is not None
-            director.process.kill()
-            director.process.wait(5)
+            director.kill()
             if new == "on":  # nobody is there, and new connections go on to where they belong
                 assert {client: ask(lab, client) for client in homes} == homes
             director.stop()
@@ -101,9 +91,7 @@ def test_without_a_director_a_client_gets_its_first_server(lab: Lab, tmp_path: P
     director.__enter__()
     try:
         assert ask(lab, "client1") in SERVERS  # next hops are known from now on
-        assert director.process is not None
-        director.process.kill()
-        director.process.wait(5)
+        director.kill()
         home = ask(lab, "client2")
         director.stop()
         director = Director(lab, options)

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import fast_account
+from tests.live.fast_clients import fast_account, in_maps, served
 
 from pyvs.lab import wait
 from pyvs.lab.director import Director
@@ -93,11 +93,9 @@ def test_a_download_goes_on_at_the_backup(lab: Lab, bpffs: Path, content: bytes,
         answer = connection.getresponse()
         assert answer.status == 200
         read = [answer.read(SIZE // 3)]
-        wait.until(lambda: int(fast_account(first)["connections in the maps"]) == 1, "it is not offloaded", 5)
+        wait.until(lambda: in_maps(first) == 1, "it is not offloaded", 5)
         wait.until(lambda: len(synced(second)) == 1, "the connection did not reach the backup", 10)
-        wait.until(
-            lambda: int(fast_account(second)["connections in the maps"]) == 1, "it is not offloaded", 5
-        )
+        wait.until(lambda: in_maps(second) == 1, "it is not offloaded", 5)
         assert synced(second)[0][7] == "ESTABLISHED"
         account = fast_account(first)["reported to the synchronisation master"].replace(",", "").split()
         assert int(account[0]) >= 1
@@ -107,8 +105,8 @@ def test_a_download_goes_on_at_the_backup(lab: Lab, bpffs: Path, content: bytes,
         owns(lab, "second")
         read.append(answer.read())
         assert hashlib.sha256(b"".join(read)).digest() == hashlib.sha256(content).digest()
-        wait.until(lambda: int(fast_account(second)["served"].split()[0]) > 100, "it was not served", 5)
-        assert int(fast_account(second)["connections in the maps"]) == 1
+        wait.until(lambda: served(second) > 100, "it was not served", 5)
+        assert in_maps(second) == 1
         (row,) = synced(second)
         assert row[7] == "ESTABLISHED"
         connection.close()

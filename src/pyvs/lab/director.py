@@ -152,6 +152,12 @@ class Director:
             return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-LAST_LINES:])
         return ""
 
+    def kill(self) -> None:
+        """End it as SIGKILL does: what it has put into the kernel stays. `stop` is still to be called."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
     def stop(self) -> None:
         """End it as SIGTERM does, so that it takes its rules with it. Harmless when done twice."""
         if self._client is not None:
