@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pyvs.core.connections.connection import Connection
 from pyvs.core.flags import ConnFlag
 from pyvs.fastpath import refusal
-from pyvs.fastpath.entries import OffloadedConnection, client_key, to_entries
+from pyvs.fastpath.entries import OffloadedConnection, client_key, from_entry, to_entries
 from pyvs.fastpath.templates import Template
 from pyvs.fastpath.views import offloaded_connection
 
@@ -96,6 +96,9 @@ class Handover:
         table = self._table
         entries = [entry for _, offloaded in both for entry in to_entries(offloaded)]
         inactive = sum(offloaded.inactive for _, offloaded in both)
+        if table.mirror.strangers:
+            for _, offloaded in both:
+                self._displace(client_key(offloaded))
         table.mapped.gain(both, table.fast.table_of)
         # Counted first: a program that ends one must not find fewer than none. But only when all is ready: if we were
         # killed in between, what is not there yet would count for ever.
@@ -107,6 +110,23 @@ class Handover:
             return
         for conn, offloaded in both:
             self._gone(conn, offloaded)
+
+    def _displace(self, raw: bytes) -> None:
+        """End a connection of these ends with a server that no rule names: the engine could not take it back."""
+        table = self._table
+        value = table.fast.table_of(raw).get(raw)
+        known = None if value is None else from_entry(raw, value)
+        if known is None or known.dest in table.mirror.by_number:
+            return
+        value = table.mirror.changes.take(raw)
+        last = None if value is None else from_entry(raw, value)
+        if last is None:  # it has just ended
+            return
+        table.mirror.changes.make(last.dest, active=int(last.inactive) - 1, inactive=-int(last.inactive))
+        if last.template:
+            table.mirror.changes.template(last.template, controls=-1)
+        if not last.single:
+            table.fast.take_reply(last)
 
     def _give_singly(self, place: Place, both: list[tuple[Connection, OffloadedConnection]]) -> None:
         """The table is full: some may have found room."""

@@ -272,9 +272,14 @@ class Mirror(Ledger):
         return len(waiting)
 
     @property
+    def strangers(self) -> bool:
+        """Whether connections of another daemon's servers may be in the maps that no rule names."""
+        return bool(self.waiting or self._left)
+
+    @property
     def may_end(self) -> bool:
         """Whether there may be connections or templates in the maps, as far as is known."""
-        return bool(self.live or self.waiting or self._left)
+        return bool(self.live or self.strangers)
 
     def write(self, place: Place) -> None:
         """Write what is said of a destination, if that has changed. Raises OSError."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyvs.fastpath import fast, handover, owner, refusal
-from pyvs.testing.shared import CLIENT, Shared, packed
+from pyvs.fastpath.views import offloaded_connection
+from pyvs.testing.shared import CLIENT, VIP, Shared, packed
 
 pytestmark = pytest.mark.root
 
@@ -89,6 +90,26 @@ def test_who_is_killed_after_one_was_taken_has_uncounted_it(
         shared.from_client(40000)
     row = shared.fast.destination(shared.mirror.places[shared.dest()].number)
     assert (row["active"], row["inactive"]) == (0, 0)
+
+
+def test_one_of_a_server_that_no_rule_names_is_uncounted_when_its_place_is_taken(shared: Shared) -> None:
+    number = 9
+    shared.mirror.inherit({(2, 0, 6, packed(VIP), 80, 2, b"\x0a\x01\x00\x63", 8080): number})
+    shared.service(servers=1)
+    shared.from_client(40000)
+    (conn,) = shared.table.own()
+    place = shared.mirror.places[shared.dest()]
+    stranger = offloaded_connection(conn, number, shared.fast.jiffies)
+    stranger.daddr = b"\x0a\x01\x00\x63"
+    shared.fast.insert(stranger)
+    shared.changes.make(number, active=1)
+    shared.settle()
+    assert [one.dest for one in shared.fast.connections()] == [place.number]
+    assert len(list(shared.fast.conns4.items())) == 2
+    row = shared.fast.destination(number)
+    assert (row["active"], row["inactive"]) == (0, 0)
+    assert shared.counts_of(0) == (1, 0)
+    shared.mirror.give_up_waiting()
 
 
 def test_many_go_some_at_a_time(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
