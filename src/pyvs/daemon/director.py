@@ -193,7 +193,9 @@ class Director:
         self._started = True
         if self.fast is not None:
             self.fast.see_answers(can_match, self.options.own_mark, self.updates.changed)
-        self.updates.start()
+            self.fast.prepare()
+        freeze()
+        self.updates.start()  # from now on packets wait for us
         if self.fast is not None:
             self.fast.start()
             if pins.is_lone():
@@ -202,7 +204,6 @@ class Director:
         self._look_due = self.clock() + LOOK_SECONDS
         self._hint().join(HINTS_PATIENCE)  # these lines come first
         self.log.info(self._summary())
-        freeze()
 
     def _summary(self) -> str:
         services = list(self.engine.ns.services)

@@ -130,13 +130,20 @@ class Fast(Partner):
 
     # ---- the beginning and the end -------------------------------------------
 
-    def start(self) -> None:
-        """Write what there is, then let packets through the programs."""
+    def prepare(self) -> None:
+        """What takes long, before anybody's packets wait: write what there is, load what sweeps. Raises OSError."""
         self.renew()
         self._ran = True
         self.ns.services.touched = {}
+        with contextlib.suppress(FastPathUnavailable, OSError):  # whoever needs it will tell
+            self.fast.sweep()
         if self.found:  # the one before may have left claims, if nothing else
             self._sweeps.begin()
+
+    def start(self) -> None:
+        """Let packets through the programs."""
+        if not self._ran:
+            self.prepare()
         devices = self._attach()
         self._follow_tables()
         if not devices:
@@ -191,6 +198,7 @@ class Fast(Partner):
     def close(self, *, keep: bool) -> None:
         """Let go. keep: programs and connections stay for the next daemon, else nothing is left."""
         self.neighbours.close()
+        self._sweeps.close()
         with contextlib.suppress(OSError):
             self.mirror.pull()  # so that the engine's share is noted
             self.table.claims.begin(None, self.clock())  # nobody has these connections any more
@@ -214,7 +222,7 @@ class Fast(Partner):
     ) -> None:
         """Serve servers on this host too, if iptables can ask a program about what they answer.
 
-        can_match: whether a match can be put in here. changed: called when `answered` is another.
+        can_match: whether a match can be put in here. changed: called when `answered` is another than at the start.
         """
         if self.fast.mode != "tc":  # packets can't be marked before tc
             return
@@ -253,8 +261,7 @@ class Fast(Partner):
         """As any partner; servers that the maps don't know yet need not come first."""
         super().changed()
         if touched := self.ns.services.touched:
-            places = self.mirror.places
-            self.ns.services.touched = {dest: None for dest in touched if dest in places}
+            self.ns.services.touched = {dest: None for dest in touched if dest in self.mirror.places}
 
     def before_packets(self, now: float) -> None:
         """As any partner, but with counts that are some milliseconds old where there are many servers."""
@@ -373,14 +380,12 @@ class Fast(Partner):
         self._dirty = self._dirty or self._again
 
     def _renewed(self, before: str) -> None:
-        if self.answered != before:
+        if self.answered != before and self._ran:
             self._answered_changed()
         if self.mirror.refused != self._refused:
             self._refused = self.mirror.refused
-            if self._refused is None:
-                self.log.info("the fast path serves again")
-            else:
-                self.log.info(f"the fast path rests: {self._refused}")
+            what = "serves again" if self._refused is None else f"rests: {self._refused}"
+            self.log.info(f"the fast path {what}")
 
     def bring_back(self, places: list[Place]) -> None:
         """As any partner, but in stretches: what has packets in the meantime comes back by them."""

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any
+
 import pytest
 from tests.unit.fastpath.memory import MemoryFast, in_memory
 
-from pyvs.daemon.fast_sweeps import SECOND, SHARE, Sweeps
+from pyvs.daemon.fast_sweeps import GLANCE, SECOND, SHARE, Sweeps
 from pyvs.fastpath.sweep import Ended
 from pyvs.testing.shared import Shared
 
 ENDED = Ended(b"", 0, 0, 0)
+
+
+class Kernel(Executor):
+    """Does what is asked for at once, or when it is let."""
+
+    def __init__(self) -> None:
+        self.slow = False
+        self.asked: list[Callable[[], None]] = []
+
+    def submit(self, call: Any, /, *arguments: Any, **more: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.asked.append(lambda: future.set_result(call(*arguments)))
+        if not self.slow:
+            self.asked.pop()()
+        return future
 
 
 class Case:
@@ -20,7 +39,8 @@ class Case:
         self.maps: MemoryFast
         self.shared, self.maps, _ = in_memory()
         self.shared.service()
-        self.sweeps = Sweeps(self.maps, self.shared.mirror, self.shared.table, self.shared.now)
+        self.kernel = Kernel()
+        self.sweeps = Sweeps(self.maps, self.shared.mirror, self.shared.table, self.shared.now, self.kernel)
 
     def connection(self) -> None:
         self.maps.count(0, active=1)
@@ -67,10 +87,40 @@ def test_a_sweep_has_an_end_and_a_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert case.shared.table.ended == 3
     assert case.sweeps.due == 0.0
     assert case.sweeps.go_on(case.shared.now)
-    rest = 2 * SHARE  # each stretch took a second
+    rest = 3 * SHARE  # each look took a second, the last one too
     assert case.sweeps.due == case.shared.now + rest
     case.maps.to_end = [[ENDED]]
     assert not case.sweeps.go_on(case.shared.now + rest - 1.0)
     assert case.shared.table.ended == 3
     case.sweeps.go_on(case.shared.now + rest)
     assert case.shared.table.ended == 4
+
+
+def test_nobody_waits_for_the_kernel() -> None:
+    case = Case()
+    case.connection()
+    case.maps.to_end = [[ENDED]]
+    case.kernel.slow = True
+    now = case.shared.now
+    assert not case.sweeps.go_on(now)
+    assert case.sweeps.due == now + GLANCE
+    assert not case.sweeps.go_on(now + GLANCE)
+    assert len(case.kernel.asked) == 1, "one stretch at a time"
+    assert case.shared.table.ended == 0
+    case.kernel.asked.pop()()
+    case.sweeps.go_on(now + 2 * GLANCE)
+    assert case.shared.table.ended == 1
+    assert case.sweeps.due == 0.0
+
+
+def test_a_thread_does_it() -> None:
+    case = Case()
+    case.connection()
+    case.maps.to_end = [[ENDED]]
+    pool = ThreadPoolExecutor(1)
+    sweeps = Sweeps(case.maps, case.shared.mirror, case.shared.table, case.shared.now, pool)
+    sweeps.go_on(case.shared.now)
+    pool.submit(int).result(10)  # comes after it
+    sweeps.go_on(case.shared.now + GLANCE)
+    sweeps.close()
+    assert case.shared.table.ended == 1

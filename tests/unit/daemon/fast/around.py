@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, cast
 
@@ -89,6 +90,30 @@ class FakeNeighbours:
 
     def close(self) -> None:
         self.closed = True
+
+
+class FakeAnswers:
+    """A program that is pinned nowhere."""
+
+    match = "-m bpf --object-pinned somewhere"
+
+    def __init__(self, loaded: object, folder: Path) -> None:
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class AtOnce(Executor):
+    """In the place of a thread."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        """As `ThreadPoolExecutor`."""
+
+    def submit(self, call: Any, /, *arguments: Any, **more: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(call(*arguments, **more))
+        return future
 
 
 class Case:

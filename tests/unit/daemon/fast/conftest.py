@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.daemon.fast.around import MAC, MAPS, Case, FakeLinks, FakeNeighbours
+from tests.unit.daemon.fast.around import MAC, MAPS, AtOnce, Case, FakeLinks, FakeNeighbours
 from tests.unit.fastpath.memory import MemoryChanges, MemoryFast
 
 from pyvs.daemon import fast as room
+from pyvs.daemon import fast_sweeps
 
 
 @pytest.fixture
@@ -18,6 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of pins; nothing of the kernel is reached."""
     monkeypatch.setattr(room, "Links", FakeLinks)
     monkeypatch.setattr(room, "Neighbours", FakeNeighbours)
+    monkeypatch.setattr(fast_sweeps, "ThreadPoolExecutor", AtOnce)
     kept: dict[int, MemoryChanges] = {}
 
     def changes(loaded: Any, _: Path) -> MemoryChanges:

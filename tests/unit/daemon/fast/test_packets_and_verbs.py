@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.unit.daemon.fast.around import Case
+from tests.unit.daemon.fast.around import Case, FakeAnswers
 from tests.unit.fastpath.memory import MemoryFast
 
 from pyvs.core.control.specs import DestKey, DestSpec
@@ -148,18 +148,6 @@ def test_next_hops_are_looked_up_anew_when_a_neighbour_moves(case: Case) -> None
     assert case.maps.setting("generation") == before + 1
 
 
-class FakeAnswers:
-    """A program that is pinned nowhere."""
-
-    match = "-m bpf --object-pinned somewhere"
-
-    def __init__(self, loaded: object, folder: Path) -> None:
-        self.closed = False
-
-    def close(self) -> None:
-        self.closed = True
-
-
 OWN = DestKey(packed("10.1.0.1"), 80)
 
 
@@ -169,6 +157,7 @@ def test_a_server_on_this_host(case: Case, monkeypatch: pytest.MonkeyPatch) -> N
     case.fast.see_answers(
         lambda match: match == FakeAnswers.match, 0x4000, lambda: told.append(case.fast.answered)
     )
+    case.fast.start()
     case.service()
     case.fast.before_verbs()
     assert (case.fast.answered, told) == ("", [])
