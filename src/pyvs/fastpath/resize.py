@@ -20,10 +20,10 @@ from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.layout import CONN
 from pyvs.fastpath.libbpf import call
 from pyvs.fastpath.maps import NO_EXIST, BpfMap
-from pyvs.fastpath.tables import Status
+from pyvs.fastpath.tables import CLAIMED, Status
 
 _NEW: Final = "_new"
-_LIFE: Final = CONN.only("seen", "status")
+_LIFE: Final = CONN.only("seen", "status", "dest")
 _STATE: Final = 0xFF
 
 
@@ -53,11 +53,19 @@ class Resize:
 
     def _noted(self, name: str, old: BpfMap) -> Iterator[tuple[bytes, bytes]]:
         passing = self._passing[name]
-        for key, value in old.items():
-            _, status = _LIFE.unpack_from(value)
+        for key, value in self._living(old):
+            _, status, _ = _LIFE.unpack_from(value)
             if status & _STATE != TcpState.ESTABLISHED and not status & Status.CLAIMED:
                 passing.append(key)
             yield key, value
+
+    @staticmethod
+    def _living(old: BpfMap) -> Iterator[tuple[bytes, bytes]]:
+        """Entries but those that are just ending, whose states don't change any more: they are uncounted."""
+        for key, value in old.items():
+            _, status, dest = _LIFE.unpack_from(value)
+            if dest == CLAIMED or not status & Status.CLAIMED:
+                yield key, value
 
     def finish(self) -> None:
         """Pin the new tables in the place of the old, and bring what the programs of those did last. Raises OSError."""
@@ -73,8 +81,8 @@ class Resize:
 
     def _follow(self, old: BpfMap, new: BpfMap) -> None:
         """Take over what has had packets, or began, since the copy."""
-        for key, value in old.items():
-            seen, _ = _LIFE.unpack_from(value)
+        for key, value in self._living(old):
+            seen = _LIFE.unpack_from(value)[0]
             if not self._is_before(seen):
                 present = new.get(key)
                 if present is None:

@@ -23,7 +23,7 @@ from pyvs.fastpath.fast import FastPath
 from pyvs.fastpath.layout import CONN4, KEY4
 from pyvs.fastpath.maps import BpfMap
 from pyvs.fastpath.resize import Resize
-from pyvs.fastpath.tables import Status
+from pyvs.fastpath.tables import CLAIMED, Status
 
 CLIENT, VIP, SERVER = (ip_address(text).packed for text in ("198.51.100.7", "192.0.2.1", "10.0.0.9"))
 SIX = [ip_address(text).packed for text in ("2001:db8::7", "2001:db8::1", "fd00::9")]
@@ -38,9 +38,11 @@ def connection(
     return OffloadedConnection(6, caddr, port, vaddr, 80, daddr, 8080, Forward.MASQ, state, 10**6, seen, 9)
 
 
-def entry(port: int, seen: int, status: int = int(TcpState.ESTABLISHED)) -> tuple[bytes, bytes]:
+def entry(
+    port: int, seen: int, status: int = int(TcpState.ESTABLISHED), dest: int = 9
+) -> tuple[bytes, bytes]:
     key = KEY4.pack(saddr=CLIENT, daddr=VIP, sport=port.to_bytes(2, "big"), dport=b"\0P", protocol=6)
-    return key, CONN4.pack(seen=seen, status=status, timeout=1000)
+    return key, CONN4.pack(seen=seen, status=status, timeout=1000, dest=dest)
 
 
 class Case:
@@ -66,7 +68,7 @@ def test_what_happens_after_the_copy_follows(monkeypatch: pytest.MonkeyPatch, tm
     (tmp_path / "conns4").write_text("the old")
     quiet, lively, newer, closing, claimed = (entry(port, NOW - 10) for port in range(1, 6))
     closing = closing[0], entry(4, NOW - 10, TcpState.TIME_WAIT)[1]
-    claimed = claimed[0], entry(5, NOW - 10, Status.CLAIMED)[1]
+    claimed = claimed[0], entry(5, NOW - 10, Status.CLAIMED, CLAIMED)[1]
     case.old.put_many([quiet, lively, newer, closing, claimed])
     resize = Resize(tmp_path, {"conns4": case.new}, NOW)
     assert case.new.held == case.old.held
@@ -93,6 +95,17 @@ def test_what_happens_after_the_copy_follows(monkeypatch: pytest.MonkeyPatch, tm
     ]
     assert [file.name for file in tmp_path.iterdir()] == ["conns4"]
     assert (tmp_path / "conns4").read_text() == "", "the new one is pinned in its place"
+
+
+def test_what_is_just_ending_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another processor has found it over: it is uncounted, and must not be so once more."""
+    case = Case(monkeypatch)
+    ending = TcpState.ESTABLISHED | Status.CLAIMED
+    case.old.put_many([entry(1, NOW - 10), entry(2, NOW - 10, ending)])
+    resize = Resize(tmp_path, {"conns4": case.new}, NOW)
+    case.old.put(*entry(3, NOW + 1, ending))
+    resize.finish()
+    assert case.new.held == dict([entry(1, NOW - 10)])
 
 
 def test_times_go_round(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
