@@ -165,6 +165,8 @@ class Ledger:
         place.active, place.inactive, place.persistent = now_active, now_inactive, now_persistent
         if told:  # the programs knew all connections, and saw each of theirs come and go
             dest.overloaded = bool(flags & Flag.OVERLOAD)
+            if more < 0:  # what we wrote last may have come after they had taken the mark away
+                thresholds.unbound(dest)
         elif more > 0:
             thresholds.bound(dest)
         else:

@@ -12,6 +12,7 @@ from pyvs.fastpath import ledger
 from pyvs.fastpath.layout import OWNER
 from pyvs.fastpath.ledger import Ledger
 from pyvs.fastpath.mirror import Place
+from pyvs.fastpath.tables import Flag
 from pyvs.testing.shared import KEY, SERVERS, Shared
 
 
@@ -97,6 +98,23 @@ def test_the_engines_share_is_noted_when_it_grows() -> None:
     case.pull()
     assert case.dest.stats.inpkts == 13
     assert case.changes.owners.writes == [], "what programs counted is not the engine's"
+
+
+def test_a_mark_of_overload_that_was_written_too_late_goes() -> None:
+    """Programs saw the last connection end, and took the mark away, before ours was written."""
+    case = Case()
+    case.dest.u_threshold = 1
+    case.shared.mirror.renew()
+    number = case.place.number
+    case.maps.count(number, active=1)
+    case.pull()
+    assert case.dest.overloaded
+    case.maps.count(number, active=-1)
+    case.changes.make(number, kept=(0, 0, True))
+    case.pull()
+    assert not case.dest.overloaded
+    case.pull()
+    assert not case.maps.destination(number)["flags"] & Flag.OVERLOAD
 
 
 def test_templates_hold_a_destination() -> None:
