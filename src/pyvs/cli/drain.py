@@ -25,8 +25,6 @@ from pyvs.netlink.unix import UnixTransport, socket_path
 FAILED: Final = 1
 GLANCE: Final = 0.5
 """Seconds between two looks."""
-AFTER: Final = 15.0
-"""Seconds after the deadline until it is said that connections are left."""
 COLUMNS: Final = ("service", "server", "connections", "at the beginning", "reset", "time left")
 
 
@@ -97,8 +95,8 @@ def _list(views: list[DrainView]) -> None:
 
 
 def is_over(views: list[DrainView]) -> bool:
-    """Whether nobody has a connection any more."""
-    return not any(view.active + view.inactive for view in views)
+    """Whether nobody has a connection any more, or all that can be ended was."""
+    return all(view.swept or not view.active + view.inactive for view in views)
 
 
 def _watch(
@@ -106,7 +104,7 @@ def _watch(
     wanted: set[object],
     console: Console | None = None,
 ) -> int:
-    """Show the progress until no connection is left; the exit status."""
+    """Show the progress until no connection is left that goes on; the exit status."""
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -114,7 +112,6 @@ def _watch(
         console=console or Console(),
         disable=not (console or Console()).is_terminal,
     )
-    after = AFTER
     with progress:
         tasks = {}
         while True:
@@ -129,15 +126,16 @@ def _watch(
                 )
             if is_over(views):
                 break
-            if all(view.swept for view in views):
-                after -= GLANCE
-                if after <= 0:
-                    click.echo(
-                        "connections are left that can't be reset: pyvs connections shows them", err=True
-                    )
-                    return FAILED
             time.sleep(GLANCE)
     for view in views:
         of = f"; {view.ended} of {counted(view.begun_with, 'was', 'were')} reset" if view.begun_with else ""
-        click.echo(f"{_name(view)} has no connections{of}")
-    return 0
+        if view.kept:
+            click.echo(
+                f"{_name(view)} has {counted(view.kept, 'connection')} that can't be reset, `pyvs connections` shows "
+                f"which{of}",
+                err=True,
+            )
+            continue
+        closing = ", listed as CLOSE for some seconds" if view.active + view.inactive else ""
+        click.echo(f"{_name(view)} has no connections{of}{closing}")
+    return FAILED if any(view.kept for view in views) else 0

@@ -234,14 +234,14 @@ def drain_row(view: DrainView) -> Row:
     """A server that drains."""
     return (
         key_text(view.service), dest_text(view.dest), view.weight, view.active, view.inactive, view.begun_with,
-        view.ended, view.left, view.swept,
+        view.ended, view.left, view.swept, view.kept,
     )  # fmt: skip
 
 
 @judged
 def read_drain_view(row: Row) -> DrainView:
     """The same from a row. Raises ControlError(EINVAL)."""
-    service, dest, weight, active, inactive, begun, ended, left, swept = row
+    service, dest, weight, active, inactive, begun, ended, left, swept, kept = row
     return DrainView(
         read_key(service),
         read_dest_key(dest),
@@ -252,6 +252,7 @@ def read_drain_view(row: Row) -> DrainView:
         ended=number(ended, 0, _U32),
         left=None if left is None else seconds(left),
         swept=bool(swept),
+        kept=number(kept, 0, _U32),
     )
 
 

@@ -53,7 +53,8 @@ def view(ns: Namespace, drain: Drain) -> DrainView:
         drain.begun_with,
         drain.ended,
         None if drain.deadline is None else max(0.0, drain.deadline - ns.now),
-        drain.swept,
+        drain.over,
+        drain.kept,
     )
 
 

@@ -36,7 +36,9 @@ class DrainView:
     left: float | None
     """Seconds to the deadline, at least 0; None: there is none."""
     swept: bool
-    """The deadline has passed."""
+    """The deadline has passed, and all that can be ended was: what is left of that answers what still comes."""
+    kept: int = 0
+    """How many can't be ended."""
 
 
 @dataclass(slots=True, frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pyvs.core.policy.sweep import Sweep
+    from pyvs.core.policy.deadline import Ending
     from pyvs.core.services.destination import Destination
     from pyvs.core.services.service import Service
 
@@ -32,6 +32,10 @@ class Drain:
     """How many were ended at the deadline."""
     swept: bool = False
     """The deadline has passed, and its connections are being ended or were."""
+    over: bool = False
+    """All of them have been looked at since then: those that are left answer what still comes, or can't be ended."""
+    kept: int = 0
+    """Those that can't be ended."""
 
     @property
     def left(self) -> int:
@@ -44,7 +48,7 @@ class Drains:
 
     def __init__(self) -> None:
         self._drains: dict[Destination, Drain] = {}
-        self.sweeps: list[Sweep] = []
+        self.sweeps: list[Ending] = []
 
     def __iter__(self) -> Iterator[Drain]:
         """All, in the order in which they began."""
@@ -61,7 +65,7 @@ class Drains:
             drain = Drain(destination, service, destination.weight, deadline, count)
             self._drains[destination] = destination.drain = drain
             weigh(service, destination, 0)
-        drain.deadline, drain.swept = deadline, False
+        drain.deadline, drain.swept, drain.over, drain.kept = deadline, False, False, 0
         return drain
 
     def cancel(self, drain: Drain) -> None:

@@ -61,7 +61,7 @@ def test_a_view_counts_down_to_nothing(ns: Namespace, servers: ServiceKey) -> No
     for now, left in ((10.0, 60.0), (45.0, 25.0), (70.0, 0.0), (90.0, 0.0)):
         ns.now = now
         assert drain.view(ns, each).left == left
-    each.destination.activeconns, each.destination.inactconns, each.ended, each.swept = 7, 2, 4, True
+    each.destination.activeconns, each.destination.inactconns, each.ended, each.over = 7, 2, 4, True
     view = drain.view(ns, each)
     assert (view.active, view.inactive, view.ended, view.swept, view.begun_with) == (7, 2, 4, True, 0)
 

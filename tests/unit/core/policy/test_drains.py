@@ -11,7 +11,7 @@ from pyvs.core.engine import Engine
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Family, Hook, Proto, ServiceFlag
 from pyvs.core.packet.packet import Packet
-from pyvs.core.policy.deadline import STRETCH
+from pyvs.core.policy.deadline import STRETCH, Ending
 from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.wire import tcp, udp
 
@@ -93,6 +93,62 @@ def test_at_the_deadline_connections_end_a_stretch_at_a_time() -> None:
     )
     assert {conn.daddr for conn in engine.ns.connections} == {SECOND}
     assert engine.next_timeout() > 11.0
+
+
+def test_it_is_over_when_all_were_told_though_they_answer_for_some_seconds() -> None:
+    engine = director()
+    for n in range(4):
+        server_of(engine, 40000 + n)
+    engine.control.drain(DrainKey(FIRST, 80), 10.0, 1.0)
+    engine.handle_timeouts(11.0)
+    (view,) = engine.control.get_drains(11.0)
+    assert (view.ended, view.active, view.inactive, view.swept, view.kept) == (2, 0, 2, True, 0)
+
+
+def test_it_is_not_over_before_the_last_was_met() -> None:
+    engine = director()
+    for n in range(2 * STRETCH):
+        server_of(engine, 10000 + n)
+    engine.control.drain(DrainKey(FIRST, 80), 10.0, 1.0)
+    engine.handle_timeouts(11.0)
+    (view,) = engine.control.get_drains(11.0)
+    assert view.ended
+    assert not view.swept
+    while engine.next_timeout() == 0.0:
+        engine.handle_timeouts(11.0)
+    (view,) = engine.control.get_drains(11.0)
+    assert (view.ended, view.swept) == (STRETCH, True)
+
+
+def test_a_walk_that_missed_some_is_made_again() -> None:
+    """As when a connection comes back from the fast path behind the walk."""
+    engine = director()
+    for n in range(4):
+        server_of(engine, 40000 + n)
+    engine.control.drain(DrainKey(FIRST, 80), 10.0, 1.0)
+    (drain,) = engine.ns.drains
+    engine.ns.now = 11.0
+    missing = Ending(engine.ns, {drain.destination: drain})
+    assert missing.step(0) is False
+    following = missing.following()
+    assert following is not None
+    assert not drain.over
+    assert following.step(STRETCH)
+    assert following.following() is None
+    assert (drain.ended, drain.over) == (2, True)
+
+
+def test_a_new_deadline_during_the_walk_holds() -> None:
+    engine = director()
+    server_of(engine, 40000)
+    server_of(engine, 40001)
+    engine.control.drain(DrainKey(FIRST, 80), 10.0, 1.0)
+    (drain,) = engine.ns.drains
+    walk = Ending(engine.ns, {drain.destination: drain})
+    engine.control.drain(DrainKey(FIRST, 80), 60.0, 1.0)
+    assert walk.step(STRETCH)
+    assert walk.following() is None
+    assert (drain.over, drain.swept, drain.ended) == (False, False, 0)
 
 
 def test_the_deadline_may_be_changed() -> None:
