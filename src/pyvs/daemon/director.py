@@ -165,7 +165,7 @@ class Director:
         self.updates = ChainUpdates(
             self.chains, self.engine.ns, self.environment, self.log, clock,
             queue=options.queue, gso_queue=options.queue + 1, own_mark=options.own_mark, bypass=options.bypass,
-            answered=lambda: "" if self.fast is None else self.fast.answered,
+            answered=lambda: "" if self.fast is None else self.fast.own.answered,
             loop=self.loop, settled=self.door.resume,
         )  # fmt: skip
         self.door.hold = self.updates.settling
@@ -192,7 +192,7 @@ class Director:
             rules.apply(self.control, self.clock())
         self._started = True
         if self.fast is not None:
-            self.fast.see_answers(can_match, self.options.own_mark, self.updates.changed)
+            self.fast.own.see_answers(can_match, self.options.own_mark, self.updates.changed)
             self.fast.prepare()
         freeze()
         self.updates.start()  # from now on packets wait for us

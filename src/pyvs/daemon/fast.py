@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pyvs.core.wording import counted
 from pyvs.daemon.devices import ethernet_address
+from pyvs.daemon.fast_own import OwnServers
 from pyvs.daemon.fast_sweeps import Sweeps
 from pyvs.daemon.fast_works import Works
 from pyvs.fastpath import pins
-from pyvs.fastpath.answers import Answers
 from pyvs.fastpath.change import Changes
 from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath, Mode
@@ -72,6 +72,7 @@ class Fast(Partner):
         self.clock = clock
         self.environment = environment
         self._folder = folder
+        self.own = OwnServers(fast, self.mirror, folder, log)
         self._patience = clock() + PATIENCE
         self._second = clock()
         self._counts_at = 0.0
@@ -84,8 +85,6 @@ class Fast(Partner):
         self._refused: str | None = None
         self._ran = self._again = False
         """Again: something has changed while what had changed before was written."""
-        self._answers: Answers | None = None
-        self._answered_changed: Callable[[], None] = lambda: None
 
     @classmethod
     def open(
@@ -210,39 +209,9 @@ class Fast(Partner):
                     self._folder.parent.rmdir()
             except OSError as error:
                 self.log.error(f"the fast path is still in the kernel: {error}; `pyvs detach` takes it away")
-        if self._answers is not None:
-            self._answers.close()
+        self.own.close()
         self._changes.close()
         self.fast.close()
-
-    # ---- servers on this host -------------------------------------------------
-
-    def see_answers(
-        self, can_match: Callable[[str], bool], own_mark: int, changed: Callable[[], None]
-    ) -> None:
-        """Serve servers on this host too, if iptables can ask a program about what they answer.
-
-        can_match: whether a match can be put in here. changed: called when `answered` is another than at the start.
-        """
-        if self.fast.mode != "tc":  # packets can't be marked before tc
-            return
-        try:
-            answers = Answers(self.fast.loaded, self._folder)
-        except (FastPathUnavailable, OSError) as reason:
-            self.log.info(f"servers on this host are served by the engine: {reason}")
-            return
-        if not can_match(answers.match):
-            answers.close()
-            self.log.info("servers on this host are served by the engine: iptables has no match bpf here")
-            return
-        self._answers = answers
-        self._answered_changed = changed
-        self.mirror.answers, self.mirror.own_mark = True, own_mark
-
-    @property
-    def answered(self) -> str:
-        """A match of iptables for what programs have dealt with in OUTPUT; empty while there is no need for it."""
-        return self._answers.match if self._answers is not None and self.mirror.some_here else ""
 
     # ---- what the director tells ----------------------------------------------
 
@@ -338,9 +307,8 @@ class Fast(Partner):
             else:
                 self._work("renew", self._renewing)
             return
-        before = self.answered
         super().renew()
-        self._renewed(before)
+        self._renewed()
 
     def _come_first(self) -> None:
         """Write what a verb has just changed; all else comes in stretches."""
@@ -363,7 +331,6 @@ class Fast(Partner):
 
     def _renewing(self) -> Iterator[None]:
         """`renew`, a stretch a step."""
-        before = self.answered
         self._again = False
         found: tuple[list[Place], list[Place]] = [], []
         yield from self.mirror.renewing(*found)
@@ -376,12 +343,11 @@ class Fast(Partner):
             yield from self.newcomers.renewing()
         if back:
             self.bring_back(back)
-        self._renewed(before)
+        self._renewed()
         self._dirty = self._dirty or self._again
 
-    def _renewed(self, before: str) -> None:
-        if self.answered != before and self._ran:
-            self._answered_changed()
+    def _renewed(self) -> None:
+        self.own.renewed(tell=self._ran)
         if self.mirror.refused != self._refused:
             self._refused = self.mirror.refused
             what = "serves again" if self._refused is None else f"rests: {self._refused}"

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.unit.daemon.fast.around import MAC, Case, FakeAnswers, Host
+from tests.unit.daemon.fast.around import MAC, Case, Host
 from tests.unit.fastpath.memory import MemoryFast
 
-from pyvs.core.control.specs import DestKey, DestSpec
 from pyvs.core.engine import Engine
-from pyvs.core.flags import Forward
 from pyvs.daemon import fast as room
 from pyvs.daemon.fast import Fast
 from pyvs.daemon.log import Log
@@ -22,7 +20,7 @@ from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath
 from pyvs.fastpath.layout import OWNER
 from pyvs.fastpath.owner import SharedTable
-from pyvs.testing.shared import KEY, NOW, SERVERS, packed
+from pyvs.testing.shared import NOW, SERVERS
 
 
 def opened(choice: room.Choice, engine: Engine, connections: int = 0) -> tuple[Fast | None, str]:
@@ -148,16 +146,6 @@ def test_what_takes_long_is_done_before_anything_is_attached(case: Case) -> None
     case.fast.start()
     assert case.links.attached == {2: "tcx", 3: "tcx"}
     assert case.changes.made == []
-
-
-def test_answers_at_the_start_are_not_told(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The chains are put in with them."""
-    monkeypatch.setattr(room, "Answers", FakeAnswers)
-    case.fast.see_answers(lambda _: True, 0x4000, lambda: pytest.fail("there are no chains yet"))
-    case.service()
-    case.engine.control.new_dest(KEY, DestSpec(DestKey(packed("10.1.0.1"), 80), Forward.DROUTE), case.now)
-    case.fast.prepare()
-    assert case.fast.answered == FakeAnswers.match
 
 
 def test_a_device_that_takes_no_program(case: Case) -> None:

@@ -6,15 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.unit.daemon.fast.around import Case, FakeAnswers
+from tests.unit.daemon.fast.around import Case
 from tests.unit.fastpath.memory import MemoryFast
 
-from pyvs.core.control.specs import DestKey, DestSpec
-from pyvs.core.flags import Forward, Proto
+from pyvs.core.flags import Proto
 from pyvs.daemon import fast as room
-from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.tables import Flag, Selector
-from pyvs.testing.shared import KEY, NOW, VIP, packed
+from pyvs.testing.shared import NOW, VIP, packed
 
 
 def test_what_packets_make_goes_to_the_maps(case: Case) -> None:
@@ -146,54 +144,3 @@ def test_next_hops_are_looked_up_anew_when_a_neighbour_moves(case: Case) -> None
     case.neighbours.news = True
     case.fast.look_at_neighbours()
     assert case.maps.setting("generation") == before + 1
-
-
-OWN = DestKey(packed("10.1.0.1"), 80)
-
-
-def test_a_server_on_this_host(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "Answers", FakeAnswers)
-    told: list[str] = []
-    case.fast.see_answers(
-        lambda match: match == FakeAnswers.match, 0x4000, lambda: told.append(case.fast.answered)
-    )
-    case.fast.start()
-    case.service()
-    case.fast.before_verbs()
-    assert (case.fast.answered, told) == ("", [])
-    case.engine.control.new_dest(KEY, DestSpec(OWN, Forward.DROUTE), case.now)
-    case.fast.changed()
-    case.fast.before_verbs()
-    assert told == [FakeAnswers.match]
-    place = next(place for place in case.fast.mirror.places.values() if place.dest.addr == OWN.addr)
-    assert place.refused is None
-    assert case.maps.destination(place.number)["flags"] == Flag.AVAILABLE | Flag.HERE
-    assert case.maps.setting("own_mark") == 0x4000
-    case.engine.control.del_dest(KEY, OWN, case.now)
-    case.fast.changed()
-    case.fast.before_verbs()
-    assert case.fast.answered == FakeAnswers.match, "its connections may go on"
-
-
-@pytest.mark.parametrize("hindrance", ["xdp", "no match", "no program"])
-def test_where_answers_are_not_seen(case: Case, monkeypatch: pytest.MonkeyPatch, hindrance: str) -> None:
-    made: list[FakeAnswers] = []
-
-    def answers(loaded: object, folder: Path) -> FakeAnswers:
-        if hindrance == "no program":
-            raise FastPathUnavailable("the kernel does not take it")
-        made.append(FakeAnswers(loaded, folder))
-        return made[-1]
-
-    monkeypatch.setattr(room, "Answers", answers)
-    if hindrance == "xdp":
-        case.maps.mode = "xdp"
-    case.fast.see_answers(lambda _: hindrance == "no program", 0x4000, lambda: pytest.fail("nothing changed"))
-    case.service()
-    case.engine.control.new_dest(KEY, DestSpec(OWN, Forward.DROUTE), case.now)
-    case.fast.before_verbs()
-    place = next(place for place in case.fast.mirror.places.values() if place.dest.addr == OWN.addr)
-    assert place.refused == "it is this host"
-    assert case.fast.answered == ""
-    assert [one.closed for one in made] == ([True] if hindrance == "no match" else [])
-    assert ("served by the engine" in case.log) == (hindrance != "xdp")
