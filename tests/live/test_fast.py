@@ -36,7 +36,7 @@ def load(lab: Lab, family: int, requests: int) -> Load:
     return made
 
 
-@pytest.mark.parametrize(("family", "across"), [(4, "off"), (6, "off"), (4, "on"), (6, "on")])
+@pytest.mark.parametrize(("family", "across"), [(4, "off"), (6, "auto"), (4, "on"), (6, "on")])
 def test_http_over_nat_is_served_in_the_kernel_and_counted_once(
     bpffs: Path, family: int, across: str
 ) -> None:

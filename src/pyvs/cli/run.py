@@ -15,6 +15,7 @@ from pyvs.core.apps.ftp import Ftp
 from pyvs.core.apps.registry import ports_of
 from pyvs.core.errors import PyvsError
 from pyvs.core.namespace import CONN_TAB_BITS
+from pyvs.daemon import across
 from pyvs.daemon.director import OWN_MARK, QUEUE, Director, Options
 from pyvs.daemon.fast import CHOICES, Choice
 from pyvs.daemon.log import Log
@@ -64,10 +65,13 @@ def _switch(name: str, help_text: str) -> Callable[[Callable[..., None]], Callab
     "--fast-new",
     "on: the fast path schedules new connections too, and rules of the host's filter don't see them.",
 )
-@_switch(
+@click.option(
     "--fast-across",
-    "on: packets to containers on this host go straight to their end of the veth pair; what stands at this "
-    "host's end (tc, a queueing discipline, tcpdump) doesn't see them.",
+    type=click.Choice(across.CHOICES),
+    default="auto",
+    show_default=True,
+    help="Packets to containers on this host go straight to their end of the veth pair: where nothing at this host's "
+    "end (tc, nftables, a queueing discipline, tcpdump) looks at them (auto), always, or never.",
 )
 @click.option(
     "--fast-connections",
@@ -125,7 +129,7 @@ def run(
     no_state: bool,
     fast: Choice,
     fast_new: bool,
-    fast_across: bool,
+    fast_across: across.Choice,
     fast_connections: int | None,
     keep_fast: bool,
     bypass: bool,

@@ -20,6 +20,7 @@ from pyvs.core.errors import PyvsError
 from pyvs.core.namespace import CONN_TAB_BITS
 from pyvs.core.wording import counted
 from pyvs.daemon import fast_account
+from pyvs.daemon.across import Choice as Across
 from pyvs.daemon.agents import Agents
 from pyvs.daemon.chain_updates import ChainUpdates
 from pyvs.daemon.checks import firewall_hints, hints
@@ -71,8 +72,9 @@ class Options:
     """The fast path: by tc where it can be had, by tc, by XDP, or none."""
     fast_new: bool = False
     """New connections too are scheduled by the fast path, before the host's filter sees them."""
-    fast_across: bool = False
-    """The fast path hands packets straight to the far ends of veth pairs in other namespaces."""
+    fast_across: Across = "auto"
+    """The fast path hands packets straight to the far ends of veth pairs in other namespaces; auto: where nobody
+    looks at them."""
     fast_connections: int = 0
     """Of each family, for which the fast path has room; 0: by the memory."""
     keep_fast: bool = False

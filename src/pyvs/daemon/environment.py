@@ -29,7 +29,7 @@ class LiveEnvironment:
         """Rules of `ip rule` may lead a packet elsewhere when its source address changes."""
         self._tables = 0
         """How often the kernel told of changes."""
-        self._rtnetlink = rtnetlink
+        self.rtnetlink = rtnetlink
         self._clock = clock
         self._random = random.Random()
         self._routes: dict[tuple[bytes, bytes | None, int], Route | None] = {}
@@ -44,11 +44,11 @@ class LiveEnvironment:
 
     def fileno(self) -> int:
         """Readable when something has changed: then call `look`."""
-        return self._rtnetlink.fileno()
+        return self.rtnetlink.fileno()
 
     def look(self) -> bool:
         """Take note of changes; whether there were any."""
-        if not self._rtnetlink.changed():
+        if not self.rtnetlink.changed():
             return False
         self.refresh()
         return True
@@ -58,9 +58,9 @@ class LiveEnvironment:
         self.generation += 1
         self._tables += 1
         self._routes.clear()
-        self._links = {link.index: link for link in self._rtnetlink.links()}
+        self._links = {link.index: link for link in self.rtnetlink.links()}
         self.names = {0: "", **{index: link.name for index, link in self._links.items()}}
-        self.policy_routing = self._rtnetlink.has_policy()
+        self.policy_routing = self.rtnetlink.has_policy()
 
     def expire(self) -> None:
         """Forget path MTUs that are too old."""
@@ -90,7 +90,7 @@ class LiveEnvironment:
 
     def _ask(self, destination: bytes, source: bytes | None, mark: int) -> Route | None:
         try:
-            found = self._rtnetlink.route(destination, source=source, mark=mark)
+            found = self.rtnetlink.route(destination, source=source, mark=mark)
         except RtnetlinkError:
             if source is None:
                 return None

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from pyvs.core.wording import counted
-from pyvs.daemon.devices import ethernet_address
+from pyvs.daemon.across import Across
+from pyvs.daemon.across import Choice as AcrossChoice
+from pyvs.daemon.fast_devices import FastDevices
 from pyvs.daemon.fast_own import OwnServers
 from pyvs.daemon.fast_sweeps import Sweeps
 from pyvs.daemon.fast_works import Works
+from pyvs.daemon.onlookers import Onlookers
 from pyvs.fastpath import pins
 from pyvs.fastpath.change import Changes
 from pyvs.fastpath.errors import FastPathUnavailable
@@ -56,14 +59,14 @@ class Fast(Partner):
         clock: Callable[[], float],
         *,
         new: bool,
-        across: bool = False,
+        across: Across,
     ) -> None:
         """Put the maps beside the engine's table. Raises FastPathUnavailable, OSError."""
         changes = Changes(fast.loaded, folder)
         waiting = left_behind(changes, fast.dests)
         self.links = Links(fast.mode, fast.program, folder / pins.LINKS)
         self.neighbours = Neighbours()
-        self._across = across
+        self.devices = FastDevices(fast, self.links, across, environment, log)
         super().__init__(fast, engine, changes, new=new)
         self.mirror.inherit(waiting)
         self.taken_over = len(waiting)
@@ -96,13 +99,14 @@ class Fast(Partner):
         clock: Callable[[], float],
         *,
         new: bool = False,
-        across: bool = False,
+        across: AcrossChoice = "auto",
         connections: int = 0,
     ) -> Fast | None:
         """The fast path, or None and a line in the log that says why there is none.
 
-        new: the programs schedule new connections, before the host's filter sees them. across: packets to another
-        namespace's end of a veth pair go there at once. connections: of each family that the tables have room for.
+        new: the programs schedule new connections, before the host's filter sees them. across: whether
+        packets to another namespace's end of a veth pair go there at once. connections: of each family that the
+        tables have room for.
         """
         if choice == "off":
             return None
@@ -117,7 +121,8 @@ class Fast(Partner):
             fast.sweep()  # where that can't be, nothing would ever end
             if fast.kept_size:
                 log.warning(f"the fast path's tables keep their size: {fast.kept_size}")
-            return cls(fast, folder, engine, environment, log, clock, new=new, across=across)
+            looks = Onlookers(environment.rtnetlink)
+            return cls(fast, folder, engine, environment, log, clock, new=new, across=Across(across, looks))
         except (FastPathUnavailable, OSError) as reason:
             if fast is not None:
                 fast.close()
@@ -143,7 +148,7 @@ class Fast(Partner):
         """Let packets through the programs."""
         if not self._ran:
             self.prepare()
-        devices = self._attach()
+        devices = self.devices.attach()
         self._follow_tables()
         if not devices:
             self.log.warning("the fast path is at no device: no Ethernet here takes its program")
@@ -167,27 +172,6 @@ class Fast(Partner):
             self.log.error(
                 f"the fast path's tables have another size, which the next director won't find: {error}"
             )
-
-    def _attach(self) -> list[str]:
-        """Attach to what is Ethernet and not attached yet; the names of all that are."""
-        names = []
-        present = set()
-        for link in self.environment.links():
-            address = ethernet_address(link.name)
-            if address is None:
-                continue
-            present.add(link.index)
-            try:
-                reaches_out = link.veth if self.fast.mode == "xdp" else self._across and link.reaches_out
-                self.fast.set_device(link.index, address, reaches_out=reaches_out)
-                if link.index not in self.links.attached:
-                    self.links.attach(link.index)
-                names.append(link.name)
-            except (OSError, ValueError) as error:
-                self.log.warning(f"the fast path is not at {link.name}: {error}")
-        for gone in self.links.attached.keys() - present:
-            self.links.forget(gone)
-        return names
 
     @property
     def found(self) -> bool:
@@ -219,7 +203,7 @@ class Fast(Partner):
         """Routes, addresses or devices changed."""
         self._dirty = True
         self.fast.renew_hops()
-        self._attach()
+        self.devices.attach()
 
     def look_at_neighbours(self) -> None:
         """A neighbour may have another address now."""
@@ -288,6 +272,7 @@ class Fast(Partner):
             if "pull" not in self._works and (now >= self._pull_at or not self.many):
                 self._work("pull", self._pulling)
             self.table.audit()
+            self.devices.look()
             if self.mirror.waiting and now >= self._patience:
                 self._give_up_waiting()
         self.table.handover.settle(now)

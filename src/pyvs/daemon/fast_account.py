@@ -39,6 +39,11 @@ def _lines(fast: Fast) -> Iterator[str]:
         f"{names.get(index, index)} ({kind})" for index, kind in sorted(fast.links.attached.items())
     )
     yield f"programs: {fast.fast.mode} at {at or 'no device'}"
+    if fast.devices.across.seen:
+        ways = (
+            (names.get(index, str(index)), who) for index, who in sorted(fast.devices.across.seen.items())
+        )
+        yield f"straight across: {', '.join(f'{name} (no: {who})' if who else name for name, who in ways)}"
     yield f"state: {'serving' if mirror.refused is None else 'resting: ' + mirror.refused}"
     new = "by the programs" if fast.newcomers is not None else "by the engine, after the host's filter"
     yield f"new connections: scheduled {new}"

@@ -23,6 +23,7 @@ _NLMSG: Final = Struct("=IHHII")
 _ATTRIBUTE: Final = Struct("=HH")
 _RTMSG: Final = Struct("=BBBBBBBBI")
 _IFINFO: Final = Struct("=BxHiII")
+_TCMSG: Final = Struct("=BxxxiIII")
 _U32: Final = Struct("=I")
 _TIMEVAL: Final = Struct("@ll")
 
@@ -33,6 +34,7 @@ NLMSG_DONE: Final = 3
 GET_LINK: Final = 18
 GET_ROUTE: Final = 26
 GET_RULE: Final = 34
+GET_FILTER: Final = 46
 SOL_NETLINK: Final = 270
 ADD_MEMBERSHIP: Final = 1
 BUFFER: Final = 1 << 18
@@ -77,12 +79,16 @@ class _Rta(IntEnum):
 _METRIC_MTU: Final = 2
 _IFLA_NAME: Final = 3
 _IFLA_MTU: Final = 4
+_IFLA_QDISC: Final = 6
 _IFLA_LINKINFO: Final = 18
 _IFLA_LINK_NETNSID: Final = 37
 _IFLA_INFO_KIND: Final = 1
 _KIND: Final = 0x3FFF
 """Of an attribute's number: the rest are flags."""
 IFF_UP: Final = 1
+_NO_QUEUE: Final = b"noqueue\0"
+_EGRESS: Final = 0xFFFFFFF3
+"""Where clsact keeps its filters for what leaves. Kernel: `TC_H_CLSACT`, `TC_H_MIN_EGRESS`."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -97,6 +103,8 @@ class Link:
     """One end of a veth pair."""
     reaches_out: bool = False
     """One end of a veth pair whose other end is in another network namespace."""
+    queues: bool = False
+    """Packets that leave by it may wait: it has a queueing discipline."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -211,21 +219,20 @@ class Rtnetlink:
 
     def links(self) -> list[Link]:
         """All devices."""
-        found: list[Link] = []
-        for payload in self._ask(GET_LINK, DUMP, _IFINFO.pack(0, 0, 0, 0, 0), "links"):
-            _, _, index, flags, _ = _IFINFO.unpack_from(payload)
-            name, mtu, veth, apart = "", 0, False, False
-            for kind, value in attributes(payload, _IFINFO.size):
-                if kind == _IFLA_NAME:
-                    name = value.rstrip(b"\0").decode(errors="replace")
-                elif kind == _IFLA_MTU:
-                    mtu = _U32.unpack(value)[0]
-                elif kind & _KIND == _IFLA_LINKINFO:
-                    veth = (_IFLA_INFO_KIND, b"veth\0") in attributes(value)
-                elif kind == _IFLA_LINK_NETNSID:
-                    apart = True
-            found.append(Link(index, name, mtu, bool(flags & IFF_UP), veth, veth and apart))
-        return found
+        return [
+            _read_link(payload) for payload in self._ask(GET_LINK, DUMP, _IFINFO.pack(0, 0, 0, 0, 0), "links")
+        ]
+
+    def link(self, index: int) -> Link:
+        """One device as it is now. Raises RtnetlinkError (ENODEV)."""
+        for payload in self._ask(GET_LINK, 0, _IFINFO.pack(0, 0, index, 0, 0), "link"):
+            return _read_link(payload)
+        raise RtnetlinkError(errno.ENODEV, "link")
+
+    def filters_leaving(self, index: int) -> bool:
+        """Whether tc has filters of clsact for what leaves by a device. Raises RtnetlinkError."""
+        body = _TCMSG.pack(0, index, 0, _EGRESS, 0)
+        return len(list(self._ask(GET_FILTER, DUMP, body, "filters"))) > 0
 
     def has_policy(self) -> bool:
         """Whether rules besides the usual three choose the table of routes (`ip rule`)."""
@@ -248,6 +255,23 @@ class Rtnetlink:
         """Close both sockets."""
         self._socket.close()
         self._events.close()
+
+
+def _read_link(payload: bytes) -> Link:
+    _, _, index, flags, _ = _IFINFO.unpack_from(payload)
+    name, mtu, veth, apart, queues = "", 0, False, False, False
+    for kind, value in attributes(payload, _IFINFO.size):
+        if kind == _IFLA_NAME:
+            name = value.rstrip(b"\0").decode(errors="replace")
+        elif kind == _IFLA_MTU:
+            mtu = _U32.unpack(value)[0]
+        elif kind == _IFLA_QDISC:
+            queues = value != _NO_QUEUE
+        elif kind & _KIND == _IFLA_LINKINFO:
+            veth = (_IFLA_INFO_KIND, b"veth\0") in attributes(value)
+        elif kind == _IFLA_LINK_NETNSID:
+            apart = True
+    return Link(index, name, mtu, bool(flags & IFF_UP), veth, veth and apart, queues)
 
 
 def _read_route(payload: bytes) -> FoundRoute:

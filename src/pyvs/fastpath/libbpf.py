@@ -91,6 +91,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "bpf_map_update_batch": (c_int, c_int, c_char_p, c_char_p, c_void_p, c_void_p),
     "bpf_map_delete_batch": (c_int, c_int, c_char_p, c_void_p, c_void_p),
     "bpf_prog_test_run_opts": (c_int, c_int, c_void_p),
+    "bpf_prog_query": (c_int, c_int, c_int, c_uint32, c_void_p, c_void_p, c_void_p),
     "bpf_obj_pin": (c_int, c_int, c_char_p),
     "bpf_obj_get": (c_int, c_char_p),
     "bpf_obj_get_info_by_fd": (c_int, c_int, c_void_p, c_void_p),

@@ -18,6 +18,7 @@ from pyvs.fastpath.libbpf import TcHook, TcOptions, call
 
 _XDP: Final = 37
 _TCX_INGRESS: Final = 46
+_TCX_EGRESS: Final = 47
 _INGRESS: Final = 1
 _REPLACE: Final = 1
 _INFO_SIZE: Final = 64
@@ -160,3 +161,15 @@ def is_dead(pin: Path) -> bool:
 
 def _hook(ifindex: int) -> TcHook:
     return TcHook(sz=ctypes.sizeof(TcHook), ifindex=ifindex, attach_point=_INGRESS)
+
+
+def programs_leaving(ifindex: int) -> int:
+    """How many programs of tcx stand at the way out of a device; 0 also where there is no tcx. Raises OSError."""
+    number = ctypes.c_uint32()
+    try:
+        call("bpf_prog_query", ifindex, _TCX_EGRESS, 0, None, None, ctypes.byref(number))
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:
+            raise
+        return 0
+    return number.value

@@ -29,12 +29,13 @@ class Case:
         self.newcomers = Newcomers(shared.engine.ns, self.maps, shared.mirror) if new else None
         self.relay = Relay(shared.engine.ns, self.maps, shared.table)
         self.links: dict[int, str] = {2: "tcx", 3: "clsact"}
+        self.seen: dict[int, str] = {}
 
     def text(self) -> str:
         shared = self.shared
         fast = SimpleNamespace(
             fast=self.maps, mirror=shared.mirror, table=shared.table, newcomers=self.newcomers,
-            relay=self.relay, many=False,
+            relay=self.relay, many=False, devices=SimpleNamespace(across=SimpleNamespace(seen=self.seen)),
             environment=SimpleNamespace(names={2: "eth0"}), links=SimpleNamespace(attached=self.links),
         )  # fmt: skip
         return "".join(account(cast("Fast", cast("Any", fast))))
@@ -73,6 +74,12 @@ def test_no_device() -> None:
     case = Case()
     case.links = {}
     assert case.text().startswith("programs: tc at no device\n")
+
+
+def test_which_devices_hand_over() -> None:
+    case = Case()
+    case.seen = {2: "", 3: "tc"}
+    assert case.text().splitlines()[1] == "straight across: eth0, 3 (no: tc)"
 
 
 @pytest.mark.parametrize(("method", "entries"), [(Forward.MASQ, "10"), (Forward.DROUTE, "5")])

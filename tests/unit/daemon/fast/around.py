@@ -14,6 +14,7 @@ from pyvs.core.control.specs import DestKey, DestSpec, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Hook
 from pyvs.core.packet.packet import Packet
+from pyvs.daemon.across import Across, Choice
 from pyvs.daemon.fast import Fast
 from pyvs.daemon.log import Log
 from pyvs.datapath.rtnetlink import Link
@@ -32,6 +33,7 @@ class Host(FixedEnvironment):
         self.names = {1: "lo", 2: "eth0", 3: "eth1"}
         self.there = [2, 3]
         self.reaching_out: set[int] = set()
+        self.rtnetlink = None
 
     def links(self) -> list[Link]:
         return [
@@ -92,6 +94,20 @@ class FakeNeighbours:
         self.closed = True
 
 
+class FakeOnlookers:
+    """Says who looks at which device."""
+
+    def __init__(self) -> None:
+        self.who: dict[int, str] = {}
+        self.looks = 0
+
+    def look(self) -> None:
+        self.looks += 1
+
+    def at(self, link: Link) -> str:
+        return self.who.get(link.index, "")
+
+
 class FakeAnswers:
     """A program that is pinned nowhere."""
 
@@ -119,16 +135,17 @@ class AtOnce(Executor):
 class Case:
     """A fast path, and all that stands around it."""
 
-    def __init__(self, folder: Path, maps: MemoryFast, *, new: bool = False, across: bool = False) -> None:
+    def __init__(self, folder: Path, maps: MemoryFast, *, new: bool = False, across: Choice = "auto") -> None:
         self.now = NOW
         self.host = Host()
+        self.onlookers = FakeOnlookers()
         self.engine = Engine(self.host, now=NOW)
         self.written = io.StringIO()
         self.maps = maps
         self.folder = folder
         self.fast = Fast(
             maps, folder, self.engine, cast("Any", self.host), Log(self.written), lambda: self.now, new=new,
-            across=across,
+            across=Across(across, cast("Any", self.onlookers)),
         )  # fmt: skip
         self.links = cast("FakeLinks", self.fast.links)
         self.neighbours = cast("FakeNeighbours", self.fast.neighbours)

@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.daemon.fast.around import MAC, MAPS, AtOnce, Case, FakeLinks, FakeNeighbours
+from tests.unit.daemon.fast.around import MAC, MAPS, AtOnce, Case, FakeLinks, FakeNeighbours, FakeOnlookers
 from tests.unit.fastpath.memory import MemoryChanges, MemoryFast
 
 from pyvs.daemon import fast as room
-from pyvs.daemon import fast_sweeps
+from pyvs.daemon import fast_devices, fast_sweeps
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of pins; nothing of the kernel is reached."""
     monkeypatch.setattr(room, "Links", FakeLinks)
+    monkeypatch.setattr(room, "Onlookers", lambda rtnetlink: FakeOnlookers())
     monkeypatch.setattr(room, "Neighbours", FakeNeighbours)
     monkeypatch.setattr(fast_sweeps, "ThreadPoolExecutor", AtOnce)
     kept: dict[int, MemoryChanges] = {}
@@ -26,7 +27,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return kept.setdefault(id(loaded), MemoryChanges(MAPS[id(loaded)]))
 
     monkeypatch.setattr(room, "Changes", changes)
-    monkeypatch.setattr(room, "ethernet_address", lambda name: MAC if name.startswith("eth") else None)
+    monkeypatch.setattr(
+        fast_devices, "ethernet_address", lambda name: MAC if name.startswith("eth") else None
+    )
     place = tmp_path / "cookie" / "layout"
     (place / "links").mkdir(parents=True)
     (place / "conns4").touch()

@@ -11,6 +11,8 @@ from tests.unit.fastpath.memory import MemoryFast
 
 from pyvs.core.flags import Proto
 from pyvs.daemon import fast as room
+from pyvs.daemon.across import Choice
+from pyvs.daemon.fast_account import account
 from pyvs.fastpath.tables import Flag, Selector
 from pyvs.testing.shared import NOW, VIP, packed
 
@@ -104,11 +106,12 @@ def test_without_that_the_programs_schedule_nothing(case: Case) -> None:
     assert case.maps.setting("new") == 0
 
 
-@pytest.mark.parametrize("across", [False, True])
-def test_only_if_asked_packets_go_to_the_far_ends_of_pairs(
-    folder: Path, maps: MemoryFast, across: bool
+@pytest.mark.parametrize("choice", ["off", "on", "auto"])
+def test_packets_go_to_the_far_ends_of_pairs_unless_that_is_off(
+    folder: Path, maps: MemoryFast, choice: Choice
 ) -> None:
-    case = Case(folder, maps, across=across)
+    case = Case(folder, maps, across=choice)
+    across = choice != "off"
     case.host.reaching_out = {3}
     case.fast.start()
     assert case.maps.reaching_out == {2: False, 3: across}
@@ -116,6 +119,28 @@ def test_only_if_asked_packets_go_to_the_far_ends_of_pairs(
     case.fast.host_changed()
     assert case.maps.reaching_out == {2: across, 3: False}
     assert case.links.attempts == [2, 3]
+
+
+@pytest.mark.parametrize(("choice", "straight"), [("on", True), ("auto", False)])
+def test_where_somebody_looks_they_go_the_usual_way(
+    folder: Path, maps: MemoryFast, choice: Choice, straight: bool
+) -> None:
+    case = Case(folder, maps, across=choice)
+    case.host.reaching_out = {3}
+    case.fast.start()
+    before = case.maps.setting("generation")
+    case.onlookers.who[3] = "tc"
+    case.now += 1.0
+    case.fast.tick(case.now)
+    assert case.maps.reaching_out[3] is straight
+    assert (case.maps.setting("generation") == before) is straight, (
+        "hops that were found before are not believed"
+    )
+    assert ("straight across: eth1 (no: tc)" in "".join(account(case.fast))) is not straight
+    case.onlookers.who[3] = ""
+    case.now += 1.0
+    case.fast.tick(case.now)
+    assert case.maps.reaching_out[3]
 
 
 def test_by_xdp_each_pair_is_marked(folder: Path, maps: MemoryFast) -> None:
