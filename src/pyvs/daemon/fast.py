@@ -36,6 +36,8 @@ Choice = Literal["auto", "tc", "xdp", "off"]
 CHOICES: Final[tuple[Choice, ...]] = ("auto", "tc", "xdp", "off")
 
 SECOND: Final = 1.0
+IN_USE: Final = 5.0
+"""Seconds for which a neighbour counts as used after a packet. Kernel: `delay_first_probe_time`."""
 SHARE: Final = 20.0
 """Reading counts takes at most one in so many of the daemon's time."""
 PULL_SHARE: Final = 5.0
@@ -269,6 +271,9 @@ class Fast(Partner):
             self._second = now + SECOND
             self.mirror.configure()
             self.table.claims.alive(now)
+            self.neighbours.use(
+                lambda ifindex, lladdr: self.fast.hops.lately(ifindex, lladdr, self.fast.jiffies, now, IN_USE)
+            )
             if "pull" not in self._works and (now >= self._pull_at or not self.many):
                 self._work("pull", self._pulling)
             self.table.audit()

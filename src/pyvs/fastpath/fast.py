@@ -33,6 +33,7 @@ from pyvs.fastpath.entries import (
     to_entries,
 )
 from pyvs.fastpath.errors import NEEDS_ROOT, FastPathUnavailable
+from pyvs.fastpath.hops import KEY_SIZE, UsedHops
 from pyvs.fastpath.layout import (
     CONN,
     CONN4,
@@ -109,6 +110,7 @@ class FastPath:
         self._misses = PerCpuArray(maps["misses"], _COUNT)
         self._untold = PerCpuArray(maps["untold"], _COUNT)
         self._own_macs = ArrayMap(maps["own_macs"], OWN_MAC)
+        self.hops = UsedHops(BpfMap(maps["used_hops"], KEY_SIZE, _NUMBER))
         self.own = OwnAddresses(ArrayMap(maps["own_addresses"], _NUMBER))
 
     @classmethod

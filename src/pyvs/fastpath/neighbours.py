@@ -1,10 +1,17 @@
-"""The kernel tells of neighbours that have another link-layer address, or none any more. Kernel: `RTNLGRP_NEIGH`."""
+"""The kernel tells of neighbours that have another link-layer address, or none any more. Kernel: `RTNLGRP_NEIGH`.
+
+One that has not been heard of for long grows stale, and the kernel asks for it again when it has a packet for it. It
+does not see packets of the fast path, so it is told which stale ones are in use: a server with another address is
+found then, and clients of one that is gone get the ICMP error.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import socket
+from collections.abc import Callable
+from itertools import islice
 from struct import Struct
 from typing import Final
 
@@ -14,9 +21,14 @@ _ATTRIBUTE: Final = Struct("=HH")
 _SOL_NETLINK: Final = 270
 _ADD_MEMBERSHIP: Final = 1
 _GROUP: Final = 3
-_NEW, _DELETED = 28, 29
+_NEW, _DELETED, _GET = 28, 29, 30
+_REQUEST, _DUMP = 0x001, 0x300
 _DST, _LLADDR = 1, 2
-_FAILED: Final = 0x20
+_STALE, _FAILED = 0x04, 0x20
+_USE: Final = 0x01
+_LLADDR_SIZE: Final = 6
+LOOKED_AT: Final = 500
+"""Stale neighbours that are looked at in one go."""
 KNOWN_MOST: Final = 65_536
 
 
@@ -30,6 +42,9 @@ class Neighbours:
             self._socket.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, _GROUP)
         self._socket.setblocking(False)
         self._known: dict[tuple[int, bytes], bytes] = {}
+        self._stale: dict[tuple[int, bytes], bytes] = {}
+        """Their link-layer addresses."""
+        self._send(_GET, _DUMP, 0, 0, 0)
 
     def fileno(self) -> int:
         """Readable when something has changed: then call `changed`."""
@@ -47,9 +62,31 @@ class Neighbours:
                 if error.errno != errno.ENOBUFS:
                     raise
                 self._known.clear()
+                self._stale.clear()
+                self._send(_GET, _DUMP, 0, 0, 0)
                 changed = True
                 continue
             changed |= self.read(data)
+
+    def use(self, used: Callable[[int, bytes], bool]) -> None:
+        """Let the kernel ask again for stale neighbours that are in use. Kernel: `neigh_event_send`.
+
+        used: whether packets go by a device (its number) to a link-layer address.
+        """
+        for name in list(islice(self._stale, LOOKED_AT)):
+            ifindex, address = name
+            lladdr = self._stale.pop(name)
+            if used(ifindex, lladdr):
+                family = socket.AF_INET if len(address) == 4 else socket.AF_INET6
+                attribute = _ATTRIBUTE.pack(_ATTRIBUTE.size + len(address), _DST) + address
+                self._send(_NEW, 0, family, ifindex, _USE, attribute)
+            else:
+                self._stale[name] = lladdr
+
+    def _send(self, kind: int, how: int, family: int, ifindex: int, flags: int, more: bytes = b"") -> None:
+        body = _NDMSG.pack(family, ifindex, 0, flags, 0) + more
+        with contextlib.suppress(OSError):
+            self._socket.send(_HEADER.pack(_HEADER.size + len(body), kind, _REQUEST | how, 0, 0) + body)
 
     def read(self, data: bytes) -> bool:
         """Take note of messages; whether a known neighbour is another one now."""
@@ -84,13 +121,17 @@ class Neighbours:
             lladdr = b""
         elif not lladdr:
             return False
-        before = self._known.get((ifindex, address))
+        name = ifindex, address
+        self._stale.pop(name, None)
+        if lladdr and state & _STALE and len(lladdr) == _LLADDR_SIZE and len(self._stale) < KNOWN_MOST:
+            self._stale[name] = lladdr
+        before = self._known.get(name)
         if lladdr:
             if len(self._known) >= KNOWN_MOST:
                 self._known.clear()
-            self._known[ifindex, address] = lladdr
+            self._known[name] = lladdr
         else:
-            self._known.pop((ifindex, address), None)
+            self._known.pop(name, None)
         return before is not None and before != lladdr
 
     def close(self) -> None:

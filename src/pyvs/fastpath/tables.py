@@ -139,6 +139,7 @@ LIMITS: Final = {
     "MAX_UNPLACED": 1 << 16,
     "MAX_SLOTS": 1 << 20,
     "MAX_DEVICES": 1 << 16,
+    "MAX_HOPS": 1 << 12,
     "REPORT_BYTES": 1 << 20,
 }
 """Entries of the maps. Those of connections may be chosen when the maps are made. Bytes of the ring of reports."""

@@ -12,6 +12,7 @@ from pyvs.core.engine import Engine
 from pyvs.fastpath.change import Changes, Kept
 from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.fast import FastPath
+from pyvs.fastpath.hops import KEY_SIZE, UsedHops
 from pyvs.fastpath.layout import (
     CONN4,
     CONN6,
@@ -183,6 +184,8 @@ class MemoryFast(FastPath):
         self.unplaced: MemoryMap = MemoryMap(KEY6.size, Layout("number", Field("number", "u32")))
         self.words = MemoryArray(Layout("number", Field("number", "u32")), WORDS)
         self.own = OwnAddresses(self.words)
+        self.used_hops = MemoryMap(KEY_SIZE, Layout("number", Field("number", "u32")))
+        self.hops = UsedHops(self.used_hops)
         self.missed = MemoryCounters(Layout("count", Field("count", "u64")), len(Miss))
         self._misses = cast("PerCpuArray", self.missed)
         self.ring = MemoryReports()

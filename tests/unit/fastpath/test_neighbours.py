@@ -7,7 +7,7 @@ import os
 import select
 from collections.abc import Iterator
 from ipaddress import ip_address
-from struct import pack
+from struct import pack, unpack
 
 import pytest
 from hypothesis import given
@@ -120,6 +120,7 @@ class Door:
 
     def __init__(self, *given: bytes | OSError) -> None:
         self.given = list(given)
+        self.sent: list[bytes] = []
 
     def recv(self, _: int) -> bytes:
         if not self.given:
@@ -128,6 +129,9 @@ class Door:
         if isinstance(one, OSError):
             raise one
         return one
+
+    def send(self, data: bytes) -> None:
+        self.sent.append(data)
 
     def close(self) -> None: ...
 
@@ -176,3 +180,65 @@ def test_the_kernel_tells() -> None:
                 assert heard.changed() == another
         finally:
             heard.close()
+
+
+def sent(heard: Neighbours) -> list[bytes]:
+    door = heard._socket
+    assert isinstance(door, Door)
+    return door.sent
+
+
+def used_ones(heard: Neighbours) -> list[tuple[int, int, int, bytes]]:
+    """Device, family, flags and address of what the kernel was asked to use."""
+    found = []
+    for data in sent(heard):
+        size, kind, flags, _, _ = unpack("=IHHII", data[:16])
+        family, ifindex, state, flag, _ = unpack("=BxxxiHBB", data[16:28])
+        assert (size, kind, flags, state) == (len(data), NEW, 1, 0)
+        found.append((ifindex, family, flag, data[32:]))
+    sent(heard).clear()
+    return found
+
+
+@pytest.mark.parametrize(("address", "family"), [(FOUR, 2), (SIX, 10)])
+def test_a_stale_one_in_use_is_asked_for_once(address: bytes, family: int) -> None:
+    heard = hearing()
+    heard.read(message(address, A))
+    heard.use(lambda ifindex, lladdr: True)
+    assert used_ones(heard) == []
+    heard.read(message(address, A, state=STALE))
+    asked: list[tuple[int, bytes]] = []
+    heard.use(lambda ifindex, lladdr: bool(asked.append((ifindex, lladdr))))
+    assert asked == [(2, A)]
+    assert used_ones(heard) == []
+    heard.use(lambda ifindex, lladdr: True)
+    assert used_ones(heard) == [(2, family, 1, address)]
+    heard.use(lambda ifindex, lladdr: True)
+    assert used_ones(heard) == []
+
+
+@pytest.mark.parametrize(
+    "later", [message(FOUR, A), message(FOUR, state=FAILED), message(FOUR, A, kind=DELETED)]
+)
+def test_one_that_is_not_stale_any_more_is_left_alone(later: bytes) -> None:
+    heard = hearing()
+    heard.read(message(FOUR, A, state=STALE) + later)
+    heard.use(lambda ifindex, lladdr: True)
+    assert used_ones(heard) == []
+
+
+def test_of_many_stale_ones_each_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "LOOKED_AT", 2)
+    heard = hearing()
+    for ifindex in (2, 3, 4):
+        heard.read(message(FOUR, A, state=STALE, ifindex=ifindex))
+    asked: list[int] = []
+    for _ in range(3):
+        heard.use(lambda ifindex, lladdr: bool(asked.append(ifindex)))
+    assert asked == [2, 3, 4, 2, 3, 4]
+
+
+def test_after_too_many_messages_all_are_asked_for() -> None:
+    heard = hearing(OSError(errno.ENOBUFS, "too many"))
+    assert heard.changed()
+    assert [unpack("=IHH", data[:8]) for data in sent(heard)] == [(28, 30, 0x301)]

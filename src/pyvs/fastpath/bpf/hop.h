@@ -7,6 +7,18 @@
 #define AF_INET6 10
 #endif
 
+// Next hops that packets go to, and when one was looked up last: the host does not see that they are in use.
+MAP(used_hops, BPF_MAP_TYPE_LRU_HASH, MAX_HOPS, __u64, __u32, 0);
+
+static __noinline int note_use(__u64 hop, __u32 now) {
+    __u32 *used = bpf_map_lookup_elem(&used_hops, &hop);
+    if (used)
+        *used = now;
+    else
+        bpf_map_update_elem(&used_hops, &hop, &now, BPF_ANY);
+    return 0;
+}
+
 static __always_inline bool stale(struct frame *f, struct hop *hop) {
     return hop->generation != settings.generation || f->now - hop->seen > settings.hop_age || !hop->ifindex;
 }
@@ -45,6 +57,11 @@ static __always_inline bool look_up(ctx_t *ctx, struct frame *f, struct hop *hop
     __builtin_memcpy(hop->smac, fib.smac, 6);
     hop->seen = f->now;
     hop->generation = settings.generation;
+    union {
+        __be16 words[4];
+        __u64 whole;
+    } used = {.words = {hop->dmac[0], hop->dmac[1], hop->dmac[2], fib.ifindex}};
+    note_use(used.whole, f->now);
     return true;
 }
 

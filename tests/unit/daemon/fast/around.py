@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, cast
@@ -86,9 +87,13 @@ class FakeNeighbours:
     def __init__(self) -> None:
         self.news = False
         self.closed = False
+        self.used: list[bool] = []
 
     def changed(self) -> bool:
         return self.news
+
+    def use(self, used: Callable[[int, bytes], bool]) -> None:
+        self.used.append(used(2, MAC))
 
     def close(self) -> None:
         self.closed = True

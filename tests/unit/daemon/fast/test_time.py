@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
-from tests.unit.daemon.fast.around import Case
+from tests.unit.daemon.fast.around import MAC, Case
 from tests.unit.fastpath.memory import MemoryFast
 
 from pyvs.core.flags import Proto
@@ -98,3 +99,13 @@ def test_servers_that_rules_name_are_taken_over(folder: Path, maps: MemoryFast) 
     after.fast.start()
     assert "; 1 connection of the director before is taken over" in after.log
     assert [conn.cport for conn in after.engine.ns.connections] == [40000]
+
+
+def test_neighbours_that_packets_go_to_count_as_used(case: Case) -> None:
+    case.maps.used_hops.put(
+        MAC + (2).to_bytes(2, sys.byteorder), case.maps.jiffies.at(case.now).to_bytes(4, sys.byteorder)
+    )
+    for later, used in ((0.0, True), (2.0, True), (20.0, False)):
+        case.now = NOW + later
+        case.fast.tick(case.now)
+        assert case.neighbours.used[-1] is used
