@@ -103,7 +103,7 @@ def _read(line: str, names: Names) -> Said:
     word, _, rest = line.partition(" ")
     if word == "policy":
         key, policy = read_policy_words(rest, names)
-        check(policy)
+        check(policy, key.protocol, key.fwmark)
         return SetPolicy(key, policy)
     if word not in _REQUESTS:
         raise ValueError(

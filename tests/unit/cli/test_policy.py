@@ -76,27 +76,27 @@ def served(engine: Engine) -> Engine:
 
 @pytest.mark.parametrize("words", KEYS)
 def test_every_kind_of_service_can_have_one(pyvs: Pyvs, served: Engine, words: str) -> None:
-    result = pyvs(f"policy {words} --idle 20d --at-expiry rst")
+    result = pyvs(f"policy {words} --idle 20d")
     assert (result.exit_code, result.output) == (0, "")
-    assert served.control.get_policy(KEYS[words]) == Policy(1728000.0, AtExpiry.RST)
+    assert served.control.get_policy(KEYS[words]) == Policy(1728000.0)
     assert [key for key in KEYS.values() if served.control.get_policy(key) != DEFAULT] == [KEYS[words]]
-    line = f"{LINE}{words} --idle 1728000 --at-expiry rst\n"
+    line = f"{LINE}{words} --idle 1728000\n"
     assert pyvs("policy").stdout == line
     assert pyvs(f"policy {words}").stdout == line
 
 
 def test_what_is_not_named_stays(pyvs: Pyvs, served: Engine) -> None:
-    pyvs("policy -t 192.0.2.100:80 --idle 10m --udp-leaves")
-    pyvs("policy -t 192.0.2.100:80 --at-expiry rst")
-    assert served.control.get_policy(WEB) == Policy(600.0, AtExpiry.RST, True)
-    pyvs("policy -t 192.0.2.100:80 --udp-stays --idle 0")
-    assert served.control.get_policy(WEB) == Policy(0.0, AtExpiry.RST)
-    pyvs("policy -t 192.0.2.100:80 --default --idle 7s")
-    assert served.control.get_policy(WEB) == Policy(7.0)
-    pyvs("policy -t 192.0.2.100:80 --default")
-    assert served.control.get_policy(WEB) == DEFAULT
+    pyvs("policy -f 5 --idle 10m --udp-leaves")
+    pyvs("policy -f 5 --at-expiry rst")
+    assert served.control.get_policy(KEYS["-f 5"]) == Policy(600.0, AtExpiry.RST, True)
+    pyvs("policy -f 5 --udp-stays --idle 0")
+    assert served.control.get_policy(KEYS["-f 5"]) == Policy(0.0, AtExpiry.RST)
+    pyvs("policy -f 5 --default --idle 7s")
+    assert served.control.get_policy(KEYS["-f 5"]) == Policy(7.0)
+    pyvs("policy -f 5 --default")
+    assert served.control.get_policy(KEYS["-f 5"]) == DEFAULT
     assert pyvs("policy").stdout == ""
-    assert pyvs("policy -t 192.0.2.100:80").stdout == f"{LINE}-t 192.0.2.100:80\n"
+    assert pyvs("policy -f 5").stdout == f"{LINE}-f 5\n"
 
 
 @pytest.mark.parametrize(

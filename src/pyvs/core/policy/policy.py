@@ -73,18 +73,30 @@ class Terms:
         self.udp_leaves = udp_leaves
 
 
-def check(policy: Policy) -> None:
-    """Refuse what can't be. Raises ControlError(EINVAL)."""
+def check(policy: Policy, protocol: int, fwmark: int) -> None:
+    """Refuse what can't be, and what would do nothing at such a service. Raises ControlError(EINVAL)."""
     if not (policy.idle == 0 or 1 <= policy.idle <= LONGEST):
         raise ControlError(
             Errno.EINVAL,
             f"idle timeout of {policy.idle:g} s: give 1 to {LONGEST}, or 0 for that of all services",
         )
+    if fwmark:  # it may have packets of all protocols
+        return
+    for wanted, what, needed in (
+        (policy.udp_leaves, "connections that leave a removed server (udp-leaves)", Proto.UDP),
+        (policy.at_expiry is AtExpiry.RST, "an end by RST (at-expiry rst)", Proto.TCP),
+    ):
+        if wanted and protocol != needed:
+            raise ControlError(
+                Errno.EINVAL,
+                f"{what}: for services of {needed.name} or by firewall mark, but this one is of "
+                f"{Proto(protocol).name}",
+            )
 
 
 def set_policy(ns: Namespace, service: Service, policy: Policy) -> None:
     """Give a service another policy; connections take it with their next packet. Raises ControlError(EINVAL)."""
-    check(policy)
+    check(policy, service.protocol, service.fwmark)
     service.policy = None if policy == DEFAULT else policy
     for destination in service.destinations:
         settle(ns, destination, service)

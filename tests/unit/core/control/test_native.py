@@ -38,10 +38,10 @@ def test_a_policy_is_of_one_service(control: Control, ns: Namespace, web: Servic
     control.new_service(ServiceSpec(DNS, "rr"), 0.0)
     assert control.get_policy(web) == DEFAULT
     before = control.generation()
-    control.set_policy(web, Policy(600.0, AtExpiry.RST, True), 7.0)
+    control.set_policy(web, Policy(600.0, AtExpiry.RST), 7.0)
     assert ns.now == 7.0
     assert control.generation() != before
-    assert control.get_policy(web) == Policy(600.0, AtExpiry.RST, True)
+    assert control.get_policy(web) == Policy(600.0, AtExpiry.RST)
     assert control.get_policy(DNS) == DEFAULT
 
 

@@ -12,7 +12,7 @@ from pyvs.core.engine import Engine
 from pyvs.core.errors import ControlError, Errno
 from pyvs.core.flags import Family, Hook, Proto
 from pyvs.core.packet.packet import Packet
-from pyvs.core.policy.policy import DEFAULT, AtExpiry, Policy
+from pyvs.core.policy.policy import DEFAULT, AtExpiry, Policy, check
 from pyvs.core.reasons import Reason
 from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.wire import tcp, udp
@@ -122,3 +122,22 @@ def test_usual_services_have_no_terms(engine: Engine) -> None:
     engine.control.set_policy(WEB, Policy(at_expiry=AtExpiry.RST), 0.0)
     engine.control.set_policy(WEB, DEFAULT, 0.0)
     assert all(dest.terms is None for service in engine.ns.services for dest in service.destinations)
+
+
+@pytest.mark.parametrize(
+    ("policy", "protocol", "said"),
+    [
+        (
+            Policy(udp_leaves=True),
+            Proto.TCP,
+            "udp-leaves.*services of UDP or by firewall mark, but .* of TCP",
+        ),
+        (Policy(udp_leaves=True), Proto.SCTP, "this one is of SCTP"),
+        (Policy(at_expiry=AtExpiry.RST), Proto.UDP, "at-expiry rst.*services of TCP or by .* is of UDP"),
+        (Policy(at_expiry=AtExpiry.RST), Proto.SCTP, "this one is of SCTP"),
+    ],
+)
+def test_what_would_do_nothing_is_refused(policy: Policy, protocol: Proto, said: str) -> None:
+    with pytest.raises(ControlError, match=said):
+        check(policy, protocol, 0)
+    check(policy, protocol, 5)  # a mark may be set on packets of all protocols

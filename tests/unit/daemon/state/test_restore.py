@@ -44,7 +44,7 @@ class Start:
 
 
 def test_services_with_their_servers_and_policy() -> None:
-    start = Start(SERVICE, *SERVERS, ["policy", "tcp/192.0.2.100/80", 600.0, "rst", True])
+    start = Start(SERVICE, *SERVERS, ["policy", "tcp/192.0.2.100/80", 600.0, "rst", False])
     assert (start.count, start.told) == (4, [])
     ((spec, servers, policy),) = start.control.each_rule()
     assert spec == ServiceSpec(WEB, "wlc", ServiceFlag.PERSISTENT, timeout=90)
@@ -55,7 +55,7 @@ def test_services_with_their_servers_and_policy() -> None:
         ),
         DestSpec(DestKey(SECOND, 80, Family.INET), Forward.MASQ, 8),
     ]  # fmt: skip
-    assert policy == Policy(600.0, AtExpiry.RST, True)
+    assert policy == Policy(600.0, AtExpiry.RST)
 
 
 @pytest.mark.parametrize(
