@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 from typing import Final, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from pyvs.core.errors import ControlError, Errno, PyvsError
 from pyvs.exec.build import SHIM, SUPERVISOR, path_of
@@ -20,6 +22,25 @@ NOT_RUNNABLE: Final = 126
 NOT_FOUND: Final = 127
 
 
+def _programs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Programs whose names begin so; paths are the shell's."""
+    if "/" in incomplete:
+        return [CompletionItem(incomplete, type="file")]
+    found: set[str] = set()
+    for folder in os.get_exec_path():
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            found.update(
+                each.name
+                for each in entries
+                if each.name.startswith(incomplete) and os.access(each.path, os.X_OK) and each.is_file()
+            )
+    return [CompletionItem(name) for name in sorted(found)]
+
+
+def _files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option(
     "--supervise",
@@ -27,8 +48,8 @@ NOT_FOUND: Final = 127
     help="Watch the program's system calls instead of preloading a library: for static and Go programs.",
 )
 @click.option("--socket", metavar="PATH", help="The director's control socket, when it is not the usual one.")
-@click.argument("program", required=True)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.argument("program", required=True, shell_complete=_programs)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, shell_complete=_files)
 def exec_(supervise: bool, socket: str | None, program: str, arguments: tuple[str, ...]) -> None:
     """Run PROGRAM so that the director of this network namespace is the IPVS it finds.
 

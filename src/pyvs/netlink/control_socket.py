@@ -23,7 +23,7 @@ from pyvs.netlink import sockopt
 from pyvs.netlink.frames import LONGEST, Kind, frame, parts, refused, texts
 from pyvs.netlink.masquerade import read as read_masquerade
 from pyvs.netlink.server import Server
-from pyvs.netlink.unix import address_of
+from pyvs.netlink.unix import address_of, usual_path
 
 CLIENTS_MAX: Final = 512
 """When one more comes, the one that has been silent for longest is hung up on, those who may not administer first."""
@@ -370,7 +370,8 @@ def _remove_stale(path: str) -> None:
             return
         except BlockingIOError:
             pass
-    raise PyvsError(f"another director runs in this network namespace ({path}): end it first")
+    place = "runs in this network namespace" if os.fspath(path) == usual_path() else "listens there"
+    raise PyvsError(f"another director {place} ({path}): end it first")
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:

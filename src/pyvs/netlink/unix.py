@@ -20,8 +20,12 @@ TIMEOUT: Final = 30.0
 
 def socket_path() -> str:
     """The socket of this network namespace's director, or what PYVS_SOCKET says."""
-    given = os.environ.get(VARIABLE)
-    return given or f"{FOLDER}/{Path('/proc/self/ns/net').stat().st_ino}.sock"
+    return os.environ.get(VARIABLE) or usual_path()
+
+
+def usual_path() -> str:
+    """The socket of this network namespace's director, if nobody names another."""
+    return f"{FOLDER}/{Path('/proc/self/ns/net').stat().st_ino}.sock"
 
 
 def address_of(path: str | Path) -> str | bytes:
@@ -52,10 +56,14 @@ class UnixTransport:
             door.settimeout(self._timeout)
         except (FileNotFoundError, ConnectionRefusedError):
             door.close()
-            raise ControlError(
-                Errno.ENOPROTOOPT,
-                f"no director runs in this network namespace ({os.fspath(self._path)}): start one with `pyvs run`",
-            ) from None
+            path = os.fspath(self._path)
+            nobody = f"no director runs in this network namespace ({path}): start one with `pyvs run`"
+            if path != usual_path():
+                nobody = (
+                    f"no director listens at {path}: name the socket of one that runs, or start one with "
+                    f"`pyvs run --socket {path}`"
+                )
+            raise ControlError(Errno.ENOPROTOOPT, nobody) from None
         except OSError as problem:
             door.close()
             reason = f"{os.fspath(self._path)}: {problem.strerror or problem}"

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from pyvs.cli import exec as module
 from pyvs.cli.exec import exec_
+from pyvs.cli.main import main
 from pyvs.cli.shell import shell
 
 
@@ -40,7 +42,7 @@ def became(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 def test_without_a_director_it_says_so(tmp_path: Path) -> None:
     result = CliRunner().invoke(exec_, ["--socket", str(tmp_path / "none"), "--", "true"])
     assert result.exit_code == 2
-    assert "no director runs in this network namespace" in result.output
+    assert "no director listens at " in result.output
     assert "pyvs run" in result.output
 
 
@@ -102,3 +104,29 @@ def test_who_needs_supervision_is_told(
         else ""
     )
     assert len(became) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "offered"),
+    [
+        (["exec", "--"], "ipvs", [("ipvsadm", "plain"), ("ipvsadm-save", "plain")]),
+        (["exec"], "ipvsadm-", [("ipvsadm-save", "plain")]),
+        (["exec", "--supervise", "--"], "none", []),
+        (["exec", "--"], "./ipvs", [("./ipvs", "file")]),
+        (["exec", "--", "ipvsadm-restore"], "ru", [("ru", "file")]),
+    ],
+)
+def test_programs_are_offered(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    incomplete: str,
+    offered: list[tuple[str, str]],
+) -> None:
+    for name, mode in (("ipvsadm", 0o755), ("ipvsadm-save", 0o755), ("ipvsadm.conf", 0o644)):
+        (tmp_path / name).touch(mode)
+    (tmp_path / "ipvs-folder").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path}:{tmp_path / 'missing'}")
+    completion = ShellComplete(main, {}, "pyvs", "_PYVS_COMPLETE")
+    found = completion.get_completions(words, incomplete)
+    assert [(each.value, each.type) for each in found] == offered

@@ -83,7 +83,7 @@ def test_a_director_without_the_fast_path(director: Director) -> None:
 def test_no_director(path: Path) -> None:
     result = run()
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith(f"pyvs fast: no director runs in this network namespace ({path})")
+    assert result.stderr.startswith(f"pyvs fast: no director listens at {path}: ")
     assert "pyvs detach" not in result.stderr
 
 
@@ -94,7 +94,7 @@ def test_no_director_but_what_one_left(path: Path) -> None:
     (links / "2-46").touch()
     result = run()
     assert result.exit_code == 1
-    assert "no director runs" in result.stderr
+    assert "no director listens at " in result.stderr
     assert f"the programs that it left, in {pins.home()}, go on serving" in result.stderr
     assert "`pyvs detach` ends them" in result.stderr
 
@@ -117,7 +117,7 @@ def test_who_is_not_root_cannot_see_what_was_left(path: Path, monkeypatch: pytes
     monkeypatch.setattr(Path, "is_dir", is_dir)
     result = run()
     assert result.exit_code == 1
-    assert "no director runs" in result.stderr
+    assert "no director listens at " in result.stderr
     assert result.stderr.endswith("; only root can see whether one has left its programs\n")
 
 
@@ -138,4 +138,4 @@ def test_namespaces_without_cookies(path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(pins, "home", home)
     result = run()
     assert result.exit_code == 1
-    assert result.stderr.endswith("`pyvs run`\n")
+    assert result.stderr.endswith(f"`pyvs run --socket {path}`\n")

@@ -128,7 +128,7 @@ def test_without_a_director(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere"))
     result = run("portfw -l")
     assert result.exit_code == 1
-    assert "start one with `pyvs run`" in result.output
+    assert "start one with `pyvs run --socket " in result.output
 
 
 def test_names_of_ports() -> None:
