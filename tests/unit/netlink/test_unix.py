@@ -17,12 +17,12 @@ from pyvs.core.control.specs import ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
 from pyvs.core.errors import ControlError, Errno, PyvsError
 from pyvs.core.flags import Family, Proto
-from pyvs.netlink import control_socket, unix
+from pyvs.netlink import control_socket
 from pyvs.netlink.client import Client
 from pyvs.netlink.control_socket import CLIENTS_MAX, ControlSocket
 from pyvs.netlink.frames import LONGEST, Kind, frame, read_refused, refused, texts
 from pyvs.netlink.server import Server
-from pyvs.netlink.unix import UnixTransport, address_of, socket_path, usual_path
+from pyvs.netlink.unix import UnixTransport, address_of
 
 WEB = ServiceKey(Family.INET, Proto.TCP, bytes([192, 0, 2, 100]), 80)
 TIMEOUT = 10.0
@@ -365,14 +365,6 @@ def test_a_fault_of_ours_is_told_and_costs_one_client(
 # Where, and frames
 
 
-def test_the_socket_is_that_of_the_network_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PYVS_SOCKET", raising=False)
-    inode = Path("/proc/self/ns/net").stat().st_ino
-    assert socket_path() == f"/run/pyvs/{inode}.sock"
-    monkeypatch.setenv("PYVS_SOCKET", "/else/where")
-    assert socket_path() == "/else/where"
-
-
 @given(st.text(max_size=100), st.integers(1, 2000))
 def test_texts_are_parted_and_joined(text: str, times: int) -> None:
     whole = text * times
@@ -391,14 +383,3 @@ def test_refusals_come_back(errno: Errno) -> None:
 @given(st.binary(max_size=20))
 def test_any_refusal_can_be_read(body: bytes) -> None:
     assert isinstance(read_refused(body), ControlError)
-
-
-def test_without_a_director_the_place_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unix, "FOLDER", str(tmp_path))
-    with pytest.raises(ControlError, match=r"no director runs in this network namespace \(.*`pyvs run`$"):
-        UnixTransport(usual_path()).connect()
-    named = tmp_path / "named"
-    with pytest.raises(
-        ControlError, match=rf"no director listens at {named}: .*`pyvs run --socket {named}`$"
-    ):
-        UnixTransport(named).connect()
