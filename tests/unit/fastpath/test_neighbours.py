@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from struct import pack, unpack
 
@@ -200,6 +200,16 @@ def used_ones(heard: Neighbours) -> list[tuple[int, int, int, bytes]]:
     return found
 
 
+def unused(asked: list[tuple[int, bytes]]) -> Callable[[int, bytes], bool]:
+    """Nobody is in use; notes who is asked about."""
+
+    def used(ifindex: int, lladdr: bytes) -> bool:
+        asked.append((ifindex, lladdr))
+        return False
+
+    return used
+
+
 @pytest.mark.parametrize(("address", "family"), [(FOUR, 2), (SIX, 10)])
 def test_a_stale_one_in_use_is_asked_for_once(address: bytes, family: int) -> None:
     heard = hearing()
@@ -208,7 +218,7 @@ def test_a_stale_one_in_use_is_asked_for_once(address: bytes, family: int) -> No
     assert used_ones(heard) == []
     heard.read(message(address, A, state=STALE))
     asked: list[tuple[int, bytes]] = []
-    heard.use(lambda ifindex, lladdr: bool(asked.append((ifindex, lladdr))))
+    heard.use(unused(asked))
     assert asked == [(2, A)]
     assert used_ones(heard) == []
     heard.use(lambda ifindex, lladdr: True)
@@ -232,10 +242,10 @@ def test_of_many_stale_ones_each_has_its_turn(monkeypatch: pytest.MonkeyPatch) -
     heard = hearing()
     for ifindex in (2, 3, 4):
         heard.read(message(FOUR, A, state=STALE, ifindex=ifindex))
-    asked: list[int] = []
+    asked: list[tuple[int, bytes]] = []
     for _ in range(3):
-        heard.use(lambda ifindex, lladdr: bool(asked.append(ifindex)))
-    assert asked == [2, 3, 4, 2, 3, 4]
+        heard.use(unused(asked))
+    assert asked == [(ifindex, A) for ifindex in (2, 3, 4, 2, 3, 4)]
 
 
 def test_after_too_many_messages_all_are_asked_for() -> None:
