@@ -17,38 +17,21 @@ import time
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from struct import Struct
-from typing import Any
 
-from figures import figure
+from figures import Row, figure, show
 
 from pyvs.core.flags import Proto
 from pyvs.datapath.system import CLONE_NEWNET, unshare
-from pyvs.fastpath import build
 from pyvs.fastpath.fast import FastPath, Mode
-from pyvs.fastpath.layout import Field, Layout
-from pyvs.fastpath.maps import ArrayMap
-from pyvs.fastpath.objects import LoadedObject
 from pyvs.fastpath.selection import Selection
 from pyvs.fastpath.server import Server
 from pyvs.fastpath.tables import Selector
-from pyvs.fastpath.testrun import run_tc, run_xdp
+from pyvs.testing.repeat import Repeat
 from pyvs.testing.wire import tcp
 
 VIP, SERVER, CLIENT = "192.0.2.100", "10.9.0.11", "10.0.0.0"
 ROUND = Selection(Selector.CURSOR, [1], [(0,)])
 RUNS, REPEATS = 9, 1 << 20
-ORDER = 0x9E3779B1
-"""Flows are met in another order than they were put in, else the prefetcher hides what memory costs."""
-COURSE = Layout(
-    "course",
-    Field("length", "u32"),
-    Field("mask", "u32"),
-    Field("sequence", "u32"),
-    Field("multiplier", "u32"),
-    Field("packet", "u64", 8),
-)
-_WORDS = Struct("=8Q")
 SETUP = """
 ip link set lo up
 ip link add pyvs0 type veth peer name pyvs1
@@ -76,19 +59,12 @@ class Bench:
 
     def __init__(self, mode: Mode, connections: int) -> None:
         self.fast = FastPath.open(mode, connections=connections)
-        self.mode = mode
-        self.repeat = LoadedObject(build.program("pyvs_repeat"))
-        self.courses = ArrayMap(self.repeat.maps["courses"], COURSE)
-        self.tested = ArrayMap(self.repeat.maps[f"tested_{mode}"], Layout("descriptor", Field("fd", "u32")))
+        self.repeat = Repeat(mode, self.fast.program)
         self.ifindex = socket.if_nametoindex("pyvs0")
         link = json.loads(subprocess.check_output(["ip", "-j", "link", "show", "pyvs0"]))[0]
         self.mac = bytes.fromhex(link["address"].replace(":", ""))
         self.fast.set_device(self.ifindex, self.mac)
         self.fast.set_destination(1, Server(addr=packed(SERVER), port=80))
-        self.call(self.fast.program)
-
-    def call(self, program: int) -> None:
-        self.tested.set(0, program.to_bytes(4, sys.byteorder))
 
     def fill(self, flows: int) -> None:
         """Established connections of so many clients (a power of two), by a SYN and an ACK of each."""
@@ -99,10 +75,7 @@ class Bench:
     def nanoseconds(self, mask: int, flags: int = 0x10, repeats: int = REPEATS) -> int:
         """Of a packet, in one run over as many flows as the mask has bits set, and one."""
         frame = self.mac + b"\2\0\0\0\0\2\x08\0" + tcp(CLIENT, VIP, 1024, 80, flags, data=b"x" * 10)
-        course = COURSE.pack(length=len(frame), mask=mask, multiplier=ORDER, packet=_WORDS.unpack(frame[:64]))
-        self.courses.set(0, course)
-        run, program = (run_tc, "repeat_tc") if self.mode == "tc" else (run_xdp, "repeat_xdp")
-        outcome = run(self.repeat.program(program), frame, self.ifindex, repeat=repeats)
+        outcome = self.repeat.run(frame, self.ifindex, times=repeats, mask=mask)
         if outcome.verdict not in (3, 4, 7):
             misses = {miss.name: count for miss, count in self.fast.misses().items() if count}
             raise RuntimeError(f"the packet was not served: verdict {outcome.verdict}, {misses}")
@@ -117,7 +90,7 @@ class Bench:
         self.fast.close()
 
 
-def _established() -> Iterator[tuple[str, dict[str, object]]]:
+def _established() -> Iterator[tuple[str, Row]]:
     for mode, prefix in (("xdp", "fast.nat"), ("tc", "fast.tc")):
         bench = Bench(mode, 1 << 22)  # type: ignore[arg-type]
         bench.fill(1)
@@ -133,7 +106,7 @@ def _established() -> Iterator[tuple[str, dict[str, object]]]:
         bench.close()
 
 
-def _new() -> Iterator[tuple[str, dict[str, object]]]:
+def _new() -> Iterator[tuple[str, Row]]:
     """Each packet a SYN of another client, in a table that is large enough."""
     values = []
     for _ in range(3):
@@ -144,7 +117,7 @@ def _new() -> Iterator[tuple[str, dict[str, object]]]:
     yield "fast.new_ns", figure(statistics.median(values), "ns", len(values), "700 at most")
 
 
-def _memory() -> Iterator[tuple[str, dict[str, object]]]:
+def _memory() -> Iterator[tuple[str, Row]]:
     """What the kernel says that a table for four million connections with NAT takes."""
     if "quick" in sys.argv:
         return
@@ -155,7 +128,7 @@ def _memory() -> Iterator[tuple[str, dict[str, object]]]:
     yield "fast.bytes_per_connection", figure(taken / (1 << 22), "B", 1, "300 at most")
 
 
-def _sweep(bench: Bench) -> Iterator[tuple[str, dict[str, object]]]:
+def _sweep(bench: Bench) -> Iterator[tuple[str, Row]]:
     """Over a million connections, two million entries: processor time, since the machine is shared."""
     worst = total = 0.0
     stretches = bench.fast.sweep()
@@ -169,7 +142,7 @@ def _sweep(bench: Bench) -> Iterator[tuple[str, dict[str, object]]]:
     yield "fast.sweep_million_ms", figure(total * 500, "ms", 1, "88 in one piece")
 
 
-PARTS: tuple[Callable[[], Iterator[tuple[str, dict[str, Any]]]], ...] = (_established, _new, _memory)
+PARTS: tuple[Callable[[], Iterator[tuple[str, Row]]], ...] = (_established, _new, _memory)
 
 
 def _in_a_namespace(work: Callable[[], None]) -> None:
@@ -192,9 +165,9 @@ def _in_a_namespace(work: Callable[[], None]) -> None:
         raise failure[0]
 
 
-def measure() -> dict[str, dict[str, object]]:
+def measure() -> dict[str, Row]:
     """All figures of the fast path. Raises what keeps it from being measured: FastPathUnavailable, OSError."""
-    figures: dict[str, dict[str, object]] = {}
+    figures: dict[str, Row] = {}
 
     def work() -> None:
         for part in PARTS:
@@ -205,5 +178,4 @@ def measure() -> dict[str, dict[str, object]]:
 
 
 if __name__ == "__main__":
-    for name, row in measure().items():
-        print(f"{name:30} {row['value']:>12} {row['unit']:4} {row['against']}")
+    show(measure().items())

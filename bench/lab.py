@@ -24,7 +24,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from figures import figure
+from figures import Row, figure, show
 
 from pyvs.lab.director import program
 from pyvs.lab.wait import until
@@ -307,7 +307,7 @@ MEASURES: Final[dict[str, tuple[Callable[[Network, str], float], str]]] = {
 """Name -> how it is measured, and what is wanted of it in nftables' rates."""
 
 
-def measure(rounds: int = ROUNDS) -> dict[str, dict[str, object]]:
+def measure(rounds: int = ROUNDS) -> dict[str, Row]:
     """All figures of the lab. Raises RuntimeError when a tool is missing or fails."""
     missing = [tool for tool in TOOLS if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin") is None]
     if missing:
@@ -321,7 +321,7 @@ def measure(rounds: int = ROUNDS) -> dict[str, dict[str, object]]:
                 for who in order:
                     found[name][who].append(work(network, network.ways[who].address))
                 order.rotate()
-    rows: dict[str, dict[str, object]] = {}
+    rows: dict[str, Row] = {}
     for name, (_, wanted) in MEASURES.items():
         of = found[name]
         for who, other, suffix, against in (
@@ -341,5 +341,4 @@ def measure(rounds: int = ROUNDS) -> dict[str, dict[str, object]]:
 
 
 if __name__ == "__main__":
-    for name, row in measure(2 if "quick" in sys.argv else ROUNDS).items():
-        print(f"{name:36} {row['value']:>8} {row['against']}")
+    show(measure(2 if "quick" in sys.argv else ROUNDS).items())

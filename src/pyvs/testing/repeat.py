@@ -34,12 +34,8 @@ class Repeat:
         self._mode = mode
         self._object = LoadedObject(build.program("pyvs_repeat"))
         self._courses = ArrayMap(self._object.maps["courses"], COURSE)
-        self._tested = ArrayMap(self._object.maps[f"tested_{mode}"], Layout("descriptor", Field("fd", "u32")))
-        self.call(program)
-
-    def call(self, program: int) -> None:
-        """Test another one."""
-        self._tested.set(0, program.to_bytes(4, sys.byteorder))
+        tested = ArrayMap(self._object.maps[f"tested_{mode}"], Layout("descriptor", Field("fd", "u32")))
+        tested.set(0, program.to_bytes(4, sys.byteorder))
 
     def run(self, frame: bytes, ifindex: int, *, times: int, mask: int = 0) -> Outcome:
         """The last outcome. mask: of flows that take turns, whose addresses and ports of TCP are made from the first.
