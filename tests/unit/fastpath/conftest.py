@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.live.fast_clients import bpf_file_system
 
 from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath
@@ -29,3 +31,14 @@ def shared(fast: FastPath) -> Iterator[Shared]:
     made = Shared.made(fast)
     yield made
     made.close()
+
+
+@pytest.fixture
+def pins(tmp_path: Path) -> Iterator[Path]:
+    """A folder of a bpf file system."""
+    if os.geteuid() != 0:
+        pytest.skip("programs can be loaded by root only")
+    folder = tmp_path / "bpf"
+    folder.mkdir()
+    with bpf_file_system(folder):
+        yield folder

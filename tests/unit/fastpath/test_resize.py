@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.live.fast_clients import bpf_file_system
 from tests.unit.fastpath.memory import MemoryMap
 
 from pyvs.core.flags import Forward
@@ -141,17 +139,6 @@ def test_other_failures_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setattr(case.new, "put", put)
     with pytest.raises(OSError, match="memory"):
         Resize(tmp_path, {"conns4": case.new}, NOW)
-
-
-@pytest.fixture
-def pins(tmp_path: Path) -> Iterator[Path]:
-    """A folder of a bpf file system."""
-    if os.geteuid() != 0:
-        pytest.skip("programs can be loaded by root only")
-    folder = tmp_path / "bpf"
-    folder.mkdir()
-    with bpf_file_system(folder):
-        yield folder
 
 
 def opened(pins: Path, connections: int) -> FastPath:

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import bpf_file_system
 
 from pyvs.fastpath import sizes
 from pyvs.fastpath.errors import FastPathUnavailable
@@ -46,17 +43,6 @@ def test_templates_are_half_as_many() -> None:
     assert sizes.of_maps(4096) == dict.fromkeys(CONNECTIONS, 4096) | dict.fromkeys(TEMPLATES, 2048)
     assert sizes.of_maps(1)["templates"] == 1
     assert sizes.of_maps(1 << 25)["templates"] == LIMITS["MAX_TEMPLATES"]
-
-
-@pytest.fixture
-def pins(tmp_path: Path) -> Iterator[Path]:
-    """A folder of a bpf file system."""
-    if os.geteuid() != 0:
-        pytest.skip("programs can be loaded by root only")
-    folder = tmp_path / "bpf"
-    folder.mkdir()
-    with bpf_file_system(folder):
-        yield folder
 
 
 @pytest.mark.root
