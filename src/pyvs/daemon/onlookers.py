@@ -6,28 +6,22 @@ programs and filters of tc. What stands at the far end sees all packets in eithe
 
 from __future__ import annotations
 
-import socket
-import struct
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from pyvs.datapath.rtnetlink import Link, Rtnetlink, RtnetlinkError, attributes
+from pyvs.datapath.nfqueue.messages import NETLINK_NETFILTER
+from pyvs.datapath.rtnetlink import DUMP, Link, Questions, Rtnetlink, RtnetlinkError, attributes
 from pyvs.fastpath.links import programs_leaving
 
 PACKET: Final = Path("/proc/thread-self/net/packet")
 _ALL: Final = 0x0003
 """Only sockets for all protocols are shown what leaves. Kernel: `ETH_P_ALL`."""
-_NLMSG: Final = struct.Struct("=IHHII")
 _GET_CHAIN: Final = 10 << 8 | 4
-_NEW_CHAIN: Final = 10 << 8 | 3
-_DUMP: Final = 0x301
 _NETDEV: Final = bytes((5, 0, 0, 0))
 _CHAIN_HOOK: Final = 4
 _HOOK_NUMBER: Final = 1
 _EGRESS: Final = 1
-_ROOM: Final = 1 << 16
-_PATIENCE: Final = struct.pack("@ll", 1, 0)
-_NETLINK_NETFILTER: Final = 12
 
 
 class Onlookers:
@@ -76,25 +70,16 @@ def packet_sockets(file: Path = PACKET) -> frozenset[int]:
 
 def has_egress_chains() -> bool:
     """Whether nftables has chains of the family netdev for what leaves, at whatever device."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
-        try:
-            door.send(_NLMSG.pack(_NLMSG.size + len(_NETDEV), _GET_CHAIN, _DUMP, 1, 0) + _NETDEV)
-            found = False
-            while True:
-                data, at = door.recv(_ROOM), 0
-                while at + _NLMSG.size <= len(data):
-                    size, kind, *_ = _NLMSG.unpack_from(data, at)
-                    if kind != _NEW_CHAIN:  # the end, or a kernel without nftables
-                        return found
-                    found = found or _leaves(data[at + _NLMSG.size + len(_NETDEV) : at + size])
-                    at += (max(size, _NLMSG.size) + 3) & ~3
-        except OSError:
-            return False
+    try:
+        with closing(Questions(NETLINK_NETFILTER)) as questions:
+            chains = list(questions.ask(_GET_CHAIN, DUMP, _NETDEV, "chains"))
+    except (OSError, RtnetlinkError):  # a kernel without nftables
+        return False
+    return any(map(_leaves, chains))
 
 
 def _leaves(chain: bytes) -> bool:
-    for kind, value in attributes(chain):
+    for kind, value in attributes(chain, len(_NETDEV)):
         if kind == _CHAIN_HOOK:
             hook = dict(attributes(value))
             return int.from_bytes(hook.get(_HOOK_NUMBER, b""), "big") == _EGRESS

@@ -133,7 +133,7 @@ def attributes(data: bytes, at: int = 0) -> Iterator[tuple[int, bytes]]:
         size, kind = _ATTRIBUTE.unpack_from(data, at)
         if size < _ATTRIBUTE.size or at + size > len(data):
             return
-        yield kind & 0x3FFF, data[at + _ATTRIBUTE.size : at + size]
+        yield kind & _KIND, data[at + _ATTRIBUTE.size : at + size]
         at += (size + 3) & ~3
 
 
@@ -141,40 +141,17 @@ def _attribute(kind: int, value: bytes) -> bytes:
     return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
 
 
-class Rtnetlink:
-    """A socket that asks, and one that is told of changes."""
+class Questions:
+    """A socket that asks one of the kernel's rooms that speak netlink."""
 
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    def __init__(self, protocol: int) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
         self._socket.bind((0, 0))
         # A limit of the kernel's: with one of Python's each call would wait by poll() first.
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(PATIENCE, 0))
-        self._events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        self._events.bind((0, 0))  # one without an address is told nothing
-        for group in CHANGES:
-            with contextlib.suppress(OSError):  # a group that this kernel has not
-                self._events.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)
-        self._events.setblocking(False)
         self._sequence = 0
 
-    def fileno(self) -> int:
-        """Readable when something has changed: then call `changed`."""
-        return self._events.fileno()
-
-    def changed(self) -> bool:
-        """Whether anything has changed since the last call."""
-        heard = False
-        while True:
-            try:
-                self._events.recv(BUFFER)
-            except BlockingIOError:
-                return heard
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:  # too many changes to be told one by one
-                    raise
-            heard = True
-
-    def _ask(self, kind: int, flags: int, body: bytes, what: str) -> Iterator[bytes]:
+    def ask(self, kind: int, flags: int, body: bytes, what: str) -> Iterator[bytes]:
         """The answers' payloads. Raises RtnetlinkError."""
         self._sequence += 1
         room = BUFFER if flags & DUMP else ONE
@@ -199,6 +176,40 @@ class Rtnetlink:
                 if not flags & DUMP:
                     return
 
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+class Rtnetlink:
+    """A socket that asks, and one that is told of changes."""
+
+    def __init__(self) -> None:
+        self._questions = Questions(socket.NETLINK_ROUTE)
+        self._events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._events.bind((0, 0))  # one without an address is told nothing
+        for group in CHANGES:
+            with contextlib.suppress(OSError):  # a group that this kernel has not
+                self._events.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)
+        self._events.setblocking(False)
+
+    def fileno(self) -> int:
+        """Readable when something has changed: then call `changed`."""
+        return self._events.fileno()
+
+    def changed(self) -> bool:
+        """Whether anything has changed since the last call."""
+        heard = False
+        while True:
+            try:
+                self._events.recv(BUFFER)
+            except BlockingIOError:
+                return heard
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:  # too many changes to be told one by one
+                    raise
+            heard = True
+
     def route(
         self, destination: bytes, *, source: bytes | None = None, mark: int = 0, device: int = 0
     ) -> FoundRoute:
@@ -213,33 +224,34 @@ class Rtnetlink:
             body += _attribute(_Rta.MARK, _U32.pack(mark))
         if device:
             body += _attribute(_Rta.OIF, _U32.pack(device))
-        for payload in self._ask(GET_ROUTE, 0, body, "route"):
+        for payload in self._questions.ask(GET_ROUTE, 0, body, "route"):
             return _read_route(payload)
         raise RtnetlinkError(errno.ENETUNREACH, "route")
 
     def links(self) -> list[Link]:
         """All devices."""
         return [
-            _read_link(payload) for payload in self._ask(GET_LINK, DUMP, _IFINFO.pack(0, 0, 0, 0, 0), "links")
+            _read_link(payload)
+            for payload in self._questions.ask(GET_LINK, DUMP, _IFINFO.pack(0, 0, 0, 0, 0), "links")
         ]
 
     def link(self, index: int) -> Link:
         """One device as it is now. Raises RtnetlinkError (ENODEV)."""
-        for payload in self._ask(GET_LINK, 0, _IFINFO.pack(0, 0, index, 0, 0), "link"):
+        for payload in self._questions.ask(GET_LINK, 0, _IFINFO.pack(0, 0, index, 0, 0), "link"):
             return _read_link(payload)
         raise RtnetlinkError(errno.ENODEV, "link")
 
     def filters_leaving(self, index: int) -> bool:
         """Whether tc has filters of clsact for what leaves by a device. Raises RtnetlinkError."""
         body = _TCMSG.pack(0, index, 0, _EGRESS, 0)
-        return len(list(self._ask(GET_FILTER, DUMP, body, "filters"))) > 0
+        return len(list(self._questions.ask(GET_FILTER, DUMP, body, "filters"))) > 0
 
     def has_policy(self) -> bool:
         """Whether rules besides the usual three choose the table of routes (`ip rule`)."""
         for family in (socket.AF_INET, socket.AF_INET6):
             with contextlib.suppress(RtnetlinkError):
                 body = _RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
-                for payload in self._ask(GET_RULE, DUMP, body, "rules"):
+                for payload in self._questions.ask(GET_RULE, DUMP, body, "rules"):
                     table = payload[4]
                     priority = 0
                     for kind, value in attributes(payload, _RTMSG.size):
@@ -253,7 +265,7 @@ class Rtnetlink:
 
     def close(self) -> None:
         """Close both sockets."""
-        self._socket.close()
+        self._questions.close()
         self._events.close()
 
 
@@ -267,7 +279,7 @@ def _read_link(payload: bytes) -> Link:
             mtu = _U32.unpack(value)[0]
         elif kind == _IFLA_QDISC:
             queues = value != _NO_QUEUE
-        elif kind & _KIND == _IFLA_LINKINFO:
+        elif kind == _IFLA_LINKINFO:
             veth = (_IFLA_INFO_KIND, b"veth\0") in attributes(value)
         elif kind == _IFLA_LINK_NETNSID:
             apart = True
