@@ -36,8 +36,7 @@ def detach() -> None:
     try:
         base = pins.home()
         seen = base.is_dir() or pins.is_bpf(pins.file_system())
-        taken = sum(links.detach(folder / pins.LINKS) for folder in sorted(base.glob("layout-*")))
-        unpinned = pins.remove(base)
+        taken, unpinned = links.detach_all(base)
     except OSError as error:
         what = "the fast path is still in the kernel" if seen else "it can't be seen what is in the kernel"
         need = f"; {NEEDS_ROOT}" if isinstance(error, PermissionError) else ""

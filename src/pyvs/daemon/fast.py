@@ -20,7 +20,7 @@ from pyvs.fastpath import pins
 from pyvs.fastpath.change import Changes
 from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath, Mode
-from pyvs.fastpath.links import Links
+from pyvs.fastpath.links import Links, detach_all
 from pyvs.fastpath.mirror import Place
 from pyvs.fastpath.neighbours import Neighbours
 from pyvs.fastpath.partner import Partner
@@ -46,6 +46,11 @@ MANY: Final = 200
 """Servers above which nothing is done for all of them in one go."""
 PATIENCE: Final = 60.0
 """Seconds for which destinations that another daemon left wait for rules that name them."""
+
+LEFT: Final = (
+    "programs of the director before go on serving its connections beside this one, by its rules: end this one, and "
+    "`pyvs detach` takes them away"
+)
 
 
 class Fast(Partner):
@@ -111,6 +116,7 @@ class Fast(Partner):
         tables have room for.
         """
         if choice == "off":
+            _leave_nothing(log)
             return None
         mode: Mode = "xdp" if choice == "xdp" else "tc"
         fast: FastPath | None = None
@@ -128,10 +134,13 @@ class Fast(Partner):
         except (FastPathUnavailable, OSError) as reason:
             if fast is not None:
                 fast.close()
-            if folder is not None and not any((folder / pins.LINKS).iterdir()):
-                with contextlib.suppress(OSError):
-                    pins.remove(folder.parent)
             log.info(f"the fast path is off, the engine serves alone: {reason}")
+            if folder is not None:
+                if any((folder / pins.LINKS).iterdir()):
+                    log.warning(LEFT)
+                else:
+                    with contextlib.suppress(OSError):
+                        pins.remove(folder.parent)
             return None
 
     # ---- the beginning and the end -------------------------------------------
@@ -354,3 +363,15 @@ class Fast(Partner):
             f"the director before had {counted(self.mirror.give_up_waiting(), 'server')} that no rule names now; "
             "connections there count as those of removed servers"
         )
+
+
+def _leave_nothing(log: Log) -> None:
+    """There is to be no fast path: what a director before left would go on by rules that nobody changes any more."""
+    with contextlib.suppress(OSError):  # as a rule because nothing was ever pinned, or it is not ours
+        taken, _ = detach_all(pins.home())
+        if taken:
+            log.warning(
+                f"the fast path that the director before left at {counted(taken, 'device')} is taken away, "
+                "and its connections end"
+            )
+    log.info("--fast off: the engine serves alone")

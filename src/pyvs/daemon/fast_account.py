@@ -15,7 +15,7 @@ from pyvs.fastpath.tables import LIMITS
 
 if TYPE_CHECKING:
     from pyvs.daemon.fast import Fast
-    from pyvs.fastpath.mirror import Place
+    from pyvs.fastpath.mirror import Mirror, Place
 
 NAME = "pyvs_fast"
 """As a file of the control language."""
@@ -55,8 +55,7 @@ def _lines(fast: Fast) -> Iterator[str]:
     yield f"ended in the maps: {table.ended}"
     if mirror.ns.sync.is_master:
         yield f"reported to the synchronisation master: {fast.relay.told}, lost: {fast.fast.untold()}"
-    served = sum(place.pulled["inpkts"] + place.pulled["outpkts"] for place in places)
-    yield f"served: {counted(served, 'packet')}"
+    yield f"served: {counted(mirror.served, 'packet')}"
     missed = fast.fast.misses().items()
     yield from _list(
         "not served, by reason", (f"{count:>12}  {miss.sentence}" for miss, count in missed if count)
@@ -70,7 +69,9 @@ def _lines(fast: Fast) -> Iterator[str]:
         yield from _list(
             "services whose new connections go up, by reason", (f"{name}: {why}" for name, why in refused)
         )
-    yield from _list("servers", (f"{place.number:>5}  {_server(mirror.ns, place)}" for place in places))
+    yield from _list(
+        "servers", (f"{place.number:>5}  {_server(mirror, place)}" for place in places if _matters(place))
+    )
     yield "maps:"
     for family, name in ((Family.INET, "conns4"), (Family.INET6, "conns6")):
         filled = sum(
@@ -93,11 +94,20 @@ def _list(head: str, lines: Iterable[str]) -> Iterator[str]:
         yield f"  {line}"
 
 
-def _server(ns: Namespace, place: Place) -> str:
+def _matters(place: Place) -> bool:
+    """Whether it stands in its service, or did and has left something behind."""
+    return place.dest.available or place.active + place.inactive + place.persistent > 0
+
+
+def _server(mirror: Mirror, place: Place) -> str:
     name = Namespace.name_of(place.dest.addr, place.dest.port)
-    why = place.refused
-    if why is None and not place.dest.available:
-        why = "removed, its connections go on"
-    elif why is None:
-        why = f"waits, {ELSEWHERE}" if is_elsewhere(ns, place.dest) else "offloaded"
+    if not place.dest.available:
+        gone = "connections end" if mirror.ns.sysctl.expire_nodest_conn else "clients' packets are dropped"
+        why = f"removed, its {gone}"
+    elif place.refused is not None:
+        why = place.refused
+    elif mirror.refused is not None:
+        why = "rests"
+    else:
+        why = f"waits, {ELSEWHERE}" if is_elsewhere(mirror.ns, place.dest) else "offloaded"
     return f"{place.service} -> {name}: {why}, {place.active} active, {place.inactive} inactive in the maps"

@@ -58,11 +58,20 @@ class Ledger:
         """Counters of a number that nobody had."""
         self._left: set[int] = set()
         """Numbers of another daemon's servers that no rule names, as long as it has left connections there."""
+        self._bygone = 0
+        """Packets that were served for destinations that are gone."""
 
     @property
     def numbers(self) -> int:
         """All numbers that destinations have had are below this one."""
         return max(self._next, self._end)
+
+    @property
+    def served(self) -> int:
+        """Packets that the programs have served, as last read."""
+        return self._bygone + sum(
+            place.pulled["inpkts"] + place.pulled["outpkts"] for place in self.places.values()
+        )
 
     # ---- from the maps -----------------------------------------------------
 
@@ -234,6 +243,7 @@ class Ledger:
         )
 
     def _give_up(self, place: Place) -> None:
+        self._bygone += place.pulled["inpkts"] + place.pulled["outpkts"]
         del self.places[place.dest]
         del self.by_number[place.number]
         self.live -= place.active + place.inactive + place.persistent

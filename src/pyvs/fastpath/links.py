@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Final, Literal
 
+from pyvs.fastpath import pins
 from pyvs.fastpath.libbpf import TcHook, TcOptions, call
 
 _XDP: Final = 37
@@ -128,6 +129,15 @@ def detach(folder: Path) -> int:
         _take_off(pin)
         removed += 1
     return removed
+
+
+def detach_all(base: Path) -> tuple[int, int]:
+    """Take away what directors of any version left in a namespace's folder. Raises OSError.
+
+    How many devices had programs, and how many pins there were besides.
+    """
+    taken = sum(detach(folder / pins.LINKS) for folder in sorted(base.glob("layout-*")))
+    return taken, pins.remove(base)
 
 
 def _take_off(pin: Path) -> None:

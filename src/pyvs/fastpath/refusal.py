@@ -21,6 +21,7 @@ _NOT_PLAIN: Final = int(ConnFlag.TEMPLATE | ConnFlag.ONE_PACKET | ConnFlag.NO_CP
 PROTOCOL: Final = "neither TCP nor UDP"
 FLAGS: Final = "a template, of one packet, tracked by conntrack, or its client's port is not known yet"
 HELPER: Final = "it has a helper, or connections of its own"
+WATCHED: Final = "its ends' sequence numbers are noted, to reset it"
 LOCAL_CLIENT: Final = "its client is this host"
 ELSEWHERE: Final = "its service's address is not this host's"
 NO_FAMILY: Final = "there is no service of its address family any more"
@@ -80,8 +81,10 @@ def of_connection(ns: Namespace, conn: Connection) -> str | None:
         return PROTOCOL
     if conn.flags & _NOT_PLAIN:
         return FLAGS
-    if conn.app is not None or conn.n_control or conn.watch is not None or conn.in_seq is not None:
+    if conn.app is not None or conn.n_control or conn.in_seq is not None:
         return HELPER
+    if conn.watch is not None:
+        return WATCHED
     if conn.control is not None and (not conn.control.template or conn.control.pe is not None):
         return HELPER
     if conn.af != conn.daf:

@@ -133,8 +133,26 @@ def test_a_removed_server_is_told_of_while_it_has_connections() -> None:
     case.shared.engine.control.del_dest(KEY, DestKey(kept.addr, kept.port), case.shared.now)
     case.shared.mirror.renew()
     told = [" ".join(words) for words in case.under("servers:")]
-    removed = "10.1.0.11:8080: removed, its connections go on, 1 active, 0 inactive in the maps"
+    removed = "10.1.0.11:8080: removed, its clients' packets are dropped, 1 active, 0 inactive in the maps"
     assert f"1 service TCP 192.0.2.100:80 -> {removed}" in told
+    case.shared.engine.control.sysctl_write("expire_nodest_conn", "1", case.shared.now)
+    assert "8080: removed, its connections end, 1 active" in case.text()
+
+
+def test_what_was_served_for_a_server_that_is_gone_is_not_forgotten() -> None:
+    case = Case()
+    case.shared.service()
+    case.maps.count(0, inpkts=30, outpkts=12)
+    assert "served: 42 packets\n" in case.text()
+    case.shared.engine.control.flush(case.shared.now)
+    case.shared.mirror.renew()
+    assert case.shared.mirror.places, "they lie in the trash"
+    assert "servers:" not in case.text(), "of which nobody needs to hear"
+    for later in (0, 200):
+        list(case.shared.engine.ns.trash.sweep(case.shared.now + later))
+    case.shared.mirror.pull()
+    assert not case.shared.mirror.places
+    assert "served: 42 packets\n" in case.text()
 
 
 def test_a_server_that_drains() -> None:
@@ -153,6 +171,12 @@ def test_resting() -> None:
     case.shared.engine.control.sysctl_write("conntrack", "1", case.shared.now)
     case.shared.mirror.renew()
     assert "state: resting: sysctl conntrack is 1: netfilter is to see each packet\n" in case.text()
+    case.shared.service()
+    case.shared.mirror.renew()
+    assert [" ".join(words[5:]) for words in case.under("servers:")] == [
+        "10.1.0.12:8080: rests, 0 active, 0 inactive in the maps",
+        "10.1.0.11:8080: rests, 0 active, 0 inactive in the maps",
+    ]
 
 
 def test_a_master() -> None:

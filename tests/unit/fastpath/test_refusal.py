@@ -215,19 +215,19 @@ def template(pe: object = None) -> Connection:
 @pytest.mark.parametrize(
     ("give", "refused"),
     [
-        (lambda conn: setattr(conn, "app", object()), True),
-        (lambda conn: setattr(conn, "n_control", 1), True),
-        (lambda conn: setattr(conn, "watch", object()), True),
-        (lambda conn: setattr(conn, "in_seq", Sequence()), True),
-        (lambda conn: setattr(conn, "control", connection(cport=1)), True),
-        (lambda conn: setattr(conn, "control", template(object())), True),
-        (lambda conn: setattr(conn, "control", template()), False),
+        (lambda conn: setattr(conn, "app", object()), refusal.HELPER),
+        (lambda conn: setattr(conn, "n_control", 1), refusal.HELPER),
+        (lambda conn: setattr(conn, "watch", object()), refusal.WATCHED),
+        (lambda conn: setattr(conn, "in_seq", Sequence()), refusal.HELPER),
+        (lambda conn: setattr(conn, "control", connection(cport=1)), refusal.HELPER),
+        (lambda conn: setattr(conn, "control", template(object())), refusal.HELPER),
+        (lambda conn: setattr(conn, "control", template()), None),
     ],
 )
-def test_what_belongs_to_it(engine: Engine, give: Callable[[Connection], None], refused: bool) -> None:
+def test_what_belongs_to_it(engine: Engine, give: Callable[[Connection], None], refused: str | None) -> None:
     conn = connection()
     give(conn)
-    assert refusal.of_connection(engine.ns, conn) == (refusal.HELPER if refused else None)
+    assert refusal.of_connection(engine.ns, conn) == refused
 
 
 def test_a_family_without_services_is_not_looked_at(engine: Engine) -> None:

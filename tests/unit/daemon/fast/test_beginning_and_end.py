@@ -94,11 +94,42 @@ def test_tables_that_can_t_be_pinned_are_told_of(case: Case, monkeypatch: pytest
     assert "the fast path is on by tcx" in case.log
 
 
-def test_off_is_off() -> None:
+def test_off_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(pins.VARIABLE, str(tmp_path))
     engine = Engine(Host(), now=NOW)
     before = engine.ns.connections
-    assert opened("off", engine) == (None, "")
+    fast, log = opened("off", engine)
+    assert fast is None
+    assert log.endswith("--fast off: the engine serves alone\n")
+    assert log.count("\n") == 1
     assert engine.ns.connections is before
+
+
+def test_off_leaves_nothing_of_the_director_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(pins.VARIABLE, str(tmp_path))
+    links = pins.home() / "layout-9-older" / pins.LINKS
+    links.mkdir(parents=True)
+    (links / "4294967295-46").touch()
+    fast, log = opened("off", Engine(Host(), now=NOW))
+    assert fast is None
+    assert "left at 1 device is taken away, and its connections end\n" in log
+    assert not pins.home().exists()
+
+
+def test_programs_that_this_one_cannot_have_are_told_of(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*arguments: object, **options: object) -> None:
+        raise FastPathUnavailable("clang is missing")
+
+    monkeypatch.setattr(FastPath, "open", load)
+    monkeypatch.setattr(pins, "prepare", lambda: folder)
+    (folder / pins.LINKS / "2-46").touch()
+    fast, log = opened("auto", Engine(Host(), now=NOW))
+    assert fast is None
+    assert "the engine serves alone: clang is missing\n" in log
+    assert log.endswith(f"{room.LEFT}\n")
+    assert (folder / pins.LINKS / "2-46").exists()
 
 
 def test_where_there_is_none_the_log_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
