@@ -133,7 +133,9 @@ def _help(option: click.Option) -> str:
         elif low is not None:
             said.append(f"At least {low}.")
     default: Any = option.default
-    if option.show_default and isinstance(default, str | int | float):
+    if isinstance(option.show_default, str):
+        said.append(f"Default: {option.show_default}.")
+    elif option.show_default and isinstance(default, str | int | float):
         said.append(f"Default: {default}.")
     if option.required:
         said.append("Required.")

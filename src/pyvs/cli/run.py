@@ -70,16 +70,16 @@ def _switch(name: str, help_text: str) -> Callable[[Callable[..., None]], Callab
     type=click.Choice(across.CHOICES),
     default="auto",
     show_default=True,
-    help="Packets to containers on this host go straight to their end of the veth pair: where nothing at this host's "
-    "end (tc, nftables, a queueing discipline, tcpdump) looks at them (auto), always, or never.",
+    help="By tc, packets to containers on this host go straight to their end of the veth pair: where nothing at this "
+    "host's end (tc, nftables, a queueing discipline, tcpdump) looks at them (auto), always, or never.",
 )
 @click.option(
     "--fast-connections",
     type=int,
     metavar="N",
-    help="How many connections the fast path's tables have room for, of each family, with NAT; their memory is "
-    f"taken at once, {CONNECTION_BYTES} bytes for each.  "
-    "[default: as the director before left them, else by the memory]",
+    show_default="as the director before left them, else by this host's memory",
+    help="Room in the fast path's tables for so many connections with NAT, of IPv4 and of IPv6 each; for one of both "
+    f"{CONNECTION_BYTES} bytes are taken at once.",
 )
 @click.option(
     "--keep-fast",

@@ -96,6 +96,8 @@ class Live:
         lines = []
         if reasons := self.engine.ns.reasons:
             lines.append("packets by reason: " + _listed({r.name: n for r, n in reasons.most_common()}))
+        if self.fast is not None and self.fast.mirror.served:
+            lines.append(f"packets by the fast path: {self.fast.mirror.served}")
         if self.counters:
             lines.append("not done: " + _listed(dict(self.counters.most_common())))
         return lines

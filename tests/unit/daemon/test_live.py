@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -319,3 +320,5 @@ def test_it_gives_an_account_of_reasons_and_of_what_went_wrong() -> None:
         "packets by reason: 9 FORWARDED, 2 NO_SERVICE",
         "not done: 1 too long for a queue",
     ]
+    fixture.live.fast = cast("Any", SimpleNamespace(mirror=SimpleNamespace(served=54)))
+    assert fixture.live.account()[1] == "packets by the fast path: 54"
