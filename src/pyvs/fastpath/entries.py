@@ -184,6 +184,12 @@ def reply_of(conn: OffloadedConnection, value_of: Callable[[bytes], bytes | None
     return fields if newest else None
 
 
+def note_reply(conn: OffloadedConnection, fields: dict[str, Any] | None) -> None:
+    """Let a connection have the later of both directions' times. fields: of its other entry, if there is one."""
+    if fields is not None and (fields["seen"] - conn.seen) & 0xFFFFFFFF < 1 << 31:
+        conn.seen, conn.timeout = fields["seen"], fields["timeout"]
+
+
 def client_of(raw: bytes, value_of: Callable[[bytes], bytes | None]) -> bytes | None:
     """The client's key of what may be a server's, if there is such a connection. value_of: the entry of a key."""
     six = len(raw) == KEY6.size

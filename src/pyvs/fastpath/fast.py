@@ -28,6 +28,7 @@ from pyvs.fastpath.entries import (
     OffloadedConnection,
     client_key,
     from_entry,
+    note_reply,
     reply_of,
     server_key,
     to_entries,
@@ -356,11 +357,8 @@ class FastPath:
 
     def _complete(self, conn: OffloadedConnection | None) -> OffloadedConnection | None:
         """With the later of both directions' times."""
-        if conn is None or conn.single:
-            return conn
-        fields = reply_of(conn, self.table_of(server_key(conn)).get)
-        if fields is not None and (fields["seen"] - conn.seen) & 0xFFFFFFFF < 1 << 31:
-            conn.seen, conn.timeout = fields["seen"], fields["timeout"]
+        if conn is not None and not conn.single:
+            note_reply(conn, reply_of(conn, self.table_of(server_key(conn)).get))
         return conn
 
     def sweep(self) -> Iterator[list[Ended]]:

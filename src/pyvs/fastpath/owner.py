@@ -18,7 +18,7 @@ from pyvs.core.flags import ConnFlag
 from pyvs.fastpath import refusal
 from pyvs.fastpath.claims import Claims, raw_key
 from pyvs.fastpath.controls import Controls
-from pyvs.fastpath.entries import client_of, from_entry
+from pyvs.fastpath.entries import client_of, from_entry, note_reply
 from pyvs.fastpath.handover import Handover
 from pyvs.fastpath.layout import KEY4, KEY6
 from pyvs.fastpath.returns import Returns
@@ -236,9 +236,8 @@ class SharedTable(ConnectionTable):
         self.leave(place, inactive=offloaded.inactive)  # at once, in case that we are killed
         complete(offloaded, place)
         self.controls.of(raw, value)
-        reply = None if offloaded.single else self.fast.take_reply(offloaded)
-        if reply is not None and (reply["seen"] - offloaded.seen) & 0xFFFFFFFF < 1 << 31:
-            offloaded.seen, offloaded.timeout = reply["seen"], reply["timeout"]
+        if not offloaded.single:
+            note_reply(offloaded, self.fast.take_reply(offloaded))
         conn = engine_connection(Connection, offloaded, place)
         now = self.ns.now
         fill(conn, offloaded, place, self.fast.jiffies, now)
@@ -311,10 +310,6 @@ class SharedTable(ConnectionTable):
         self.controls.audit()
         self.review_claims()
         self.claims.audit()
-
-    def control_of(self, raw: bytes, value: bytes) -> Connection | None:
-        """The template of a connection in the maps, which knows from now on whether that was established."""
-        return self.controls.of(raw, value)
 
 
 def in_maps(conn: Connection) -> bool:

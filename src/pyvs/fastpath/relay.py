@@ -51,7 +51,7 @@ class Relay:
             return
         complete(offloaded, place)
         conn = view(offloaded, place, self.fast.jiffies, self.ns.now)
-        conn.control = self.table.control_of(report.key, report.entry)
+        conn.control = self.table.controls.of(report.key, report.entry)
         template = self.table.mapped.handle(offloaded.template) if offloaded.template else None
         if template is not None:
             self.table.mapped.touch(template)
