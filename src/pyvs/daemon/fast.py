@@ -173,6 +173,11 @@ class Fast(Partner):
         if over and templates:
             over += f", and {counted(templates, 'template', 'templates')}"
         self.log.info(f"the fast path is on by {by} at {', '.join(devices)}{over}")
+        if self.fast.mode == "xdp" and (pairs := self.devices.pairs()):
+            self.log.warning(
+                f"XDP at {', '.join(pairs)}, halves of veth pairs: packets get lost unless the far ends finish "
+                "checksums (`ethtool -K DEV tx off` there) and poll (`gro on`)"
+            )
 
     def _follow_tables(self) -> None:
         try:
@@ -196,7 +201,12 @@ class Fast(Partner):
         with contextlib.suppress(OSError):
             self.mirror.pull()  # so that the engine's share is noted
             self.table.claims.begin(None, self.clock())  # nobody has these connections any more
-        if not keep:
+        if keep:
+            left = sum(place.active + place.inactive for place in self.mirror.places.values())
+            self.log.info(
+                f"the fast path stays, with {counted(left, 'connection')}, for the next `pyvs run` or `pyvs detach`"
+            )
+        else:
             try:
                 self.links.detach()
                 pins.remove(self._folder)

@@ -48,6 +48,11 @@ class FastDevices:
             self.across.forget(gone)
         return names
 
+    def pairs(self) -> list[str]:
+        """Names of those that are halves of veth pairs."""
+        links = self._environment.links()
+        return [link.name for link in links if link.veth and link.index in self._links.attached]
+
     def look(self) -> None:
         """See who looks at packets now: next hops that were found before know no better."""
         if self.across.look(self._environment.links()):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pyvs.daemon import onlookers
 from pyvs.daemon.onlookers import Onlookers, has_egress_chains, packet_sockets
 from pyvs.datapath.rtnetlink import Rtnetlink
 from pyvs.lab.namespace import Namespace
@@ -113,6 +114,17 @@ def test_chains_of_nftables_at_the_way_out(pair: Pair) -> None:
         if pair.near.popen(["nft", chain]).wait(10):
             pytest.skip(f"this kernel has no hook {hook} for nftables")
         assert pair.who() == ("nftables" if hook == "egress" else "")
+
+
+@pytest.mark.parametrize(("trouble", "found"), [(BlockingIOError, True), (OSError, False)])
+def test_where_nftables_does_not_answer_there_may_be_chains(
+    monkeypatch: pytest.MonkeyPatch, trouble: type[OSError], found: bool
+) -> None:
+    def ask(protocol: int) -> None:
+        raise trouble
+
+    monkeypatch.setattr(onlookers, "Questions", ask)
+    assert has_egress_chains() is found
 
 
 @pytest.mark.root

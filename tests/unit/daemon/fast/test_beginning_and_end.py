@@ -17,7 +17,7 @@ from pyvs.daemon.fast import Fast
 from pyvs.daemon.log import Log
 from pyvs.fastpath import pins
 from pyvs.fastpath.errors import FastPathUnavailable
-from pyvs.fastpath.fast import FastPath
+from pyvs.fastpath.fast import FastPath, Mode
 from pyvs.fastpath.layout import OWNER
 from pyvs.fastpath.owner import SharedTable
 from pyvs.testing.shared import NOW, SERVERS
@@ -186,6 +186,13 @@ def test_a_device_that_takes_no_program(case: Case) -> None:
     assert "on by tcx at eth0\n" in case.log
 
 
+@pytest.mark.parametrize("mode", ["tc", "xdp"])
+def test_pairs_are_warned_of_by_xdp(case: Case, mode: Mode) -> None:
+    case.maps.mode = mode
+    case.fast.start()
+    assert ("XDP at eth1, halves of veth pairs: " in case.log) == (mode == "xdp")
+
+
 def test_no_device_at_all(case: Case) -> None:
     case.host.there = []
     case.fast.start()
@@ -215,6 +222,7 @@ def test_what_is_kept_has_the_engines_share_of_counters(case: Case) -> None:
     case.fast.start()
     case.packet(40000)
     case.fast.close(keep=True)
+    assert "the fast path stays, with 1 connection, for the next `pyvs run`" in case.log
     assert case.links.detached == 0
     assert (case.folder / "conns4").exists()
     shares = [OWNER.unpack(raw)["stats_inpkts"] for raw in case.changes.owners.held]
