@@ -146,12 +146,10 @@ class Fast(Partner):
     # ---- the beginning and the end -------------------------------------------
 
     def prepare(self) -> None:
-        """What takes long, before anybody's packets wait: write what there is, load what sweeps. Raises OSError."""
+        """What takes long, before anybody's packets wait: write what there is. Raises OSError."""
         self.renew()
         self._ran = True
         self.ns.services.touched = {}
-        with contextlib.suppress(FastPathUnavailable, OSError):  # whoever needs it will tell
-            self.fast.sweep()
         if self.found:  # the one before may have left claims, if nothing else
             self._sweeps.begin()
 
@@ -341,17 +339,7 @@ class Fast(Partner):
     def _renewing(self) -> Iterator[None]:
         """`renew`, a stretch a step."""
         self._again = False
-        found: tuple[list[Place], list[Place]] = [], []
-        yield from self.mirror.renewing(*found)
-        back, again = found
-        if again:
-            self.table.handover.offer(again)
-        self.table.adopt_templates()
-        if self.newcomers is not None:
-            yield from self.handing_over()
-            yield from self.newcomers.renewing()
-        if back:
-            self.bring_back(back)
+        yield from self.renewing()
         self._renewed()
         self._dirty = self._dirty or self._again
 

@@ -53,14 +53,20 @@ class Partner:
     def renew(self) -> None:
         """Write what has changed; connections come back that may not stay in the maps. Raises OSError."""
         self._dirty = False
-        back, again = self.mirror.renew()
+        for _ in self.renewing():
+            pass
+
+    def renewing(self) -> Iterator[None]:
+        """The same, a stretch a step."""
+        back: list[Place] = []
+        again: list[Place] = []
+        yield from self.mirror.renewing(back, again)
         if again:
             self.table.handover.offer(again)
         self.table.adopt_templates()
         if self.newcomers is not None:
-            for _ in self.handing_over():
-                pass
-            self.newcomers.renew()
+            yield from self.handing_over()
+            yield from self.newcomers.renewing()
         if back:
             self.bring_back(back)
 
