@@ -82,7 +82,7 @@ class Ledger:
 
     def pulling_counts(self) -> Iterator[None]:
         """The same, a stretch a step."""
-        return self._pulling(counters=False, gone=None)
+        return self._pulling()
 
     def pull(self) -> None:
         """The same, and the counters; destinations that nobody needs any more are given up. Raises OSError."""
@@ -92,22 +92,22 @@ class Ledger:
     def pulling(self) -> Iterator[None]:
         """The same, a stretch a step."""
         gone: list[Place] = []
-        yield from self._pulling(counters=True, gone=gone)
+        yield from self._pulling(gone)
         for count, place in enumerate(gone, 1):
             if self._is_over(place) and place.dest not in self.ns.trash and place.dest in self.places:
                 self._give_up(place)
             if count % STRETCH == 0:
                 yield
 
-    def _pulling(self, *, counters: bool, gone: list[Place] | None) -> Iterator[None]:
-        """Look at all numbers. gone: gathers who is needed no more."""
+    def _pulling(self, gone: list[Place] | None = None) -> Iterator[None]:
+        """Look at all numbers. gone: look at counters too, and gather who is needed no more."""
         fast, by_number = self.fast, self.by_number
         number, left = 0, STRETCH * LOOKS
         while number < self._end:
             # What was read before others had their turn would be too old: connections wander meanwhile.
             many = min(TOGETHER, self._end - number)
             rows = fast.dests.read(number, many)
-            sums = fast.stats.read(number, many) if counters else ()
+            sums = () if gone is None else fast.stats.read(number, many)
             for row, at in enumerate(range(number, number + many)):
                 number = at + 1
                 place = by_number.get(at)
@@ -119,11 +119,11 @@ class Ledger:
                 left -= 1
                 if self._take_counts(place, rows[row]):
                     left -= LOOKS
-                if counters:
+                if gone is not None:
                     if sums[row] != place.counters:
                         self._take_counters(place, sums[row])
                         left -= LOOKS
-                    if gone is not None and self._is_over(place):
+                    if self._is_over(place):
                         gone.append(place)
                     else:
                         self._sign(place)
