@@ -48,10 +48,9 @@ class Across:
             self._round = (link for link in list(links) if link.index in self.seen)
             turn = list(islice(self._round, STRETCH))
         for link in turn:
-            if link.index in self.seen:
-                before, now = self.seen[link.index], self.onlookers.at(link)
-                self.seen[link.index] = now
-                changed = changed or bool(before) != bool(now)
+            before, now = self.seen[link.index], self.onlookers.at(link)
+            self.seen[link.index] = now
+            changed = changed or bool(before) != bool(now)
         return changed
 
     def forget(self, index: int) -> None:
