@@ -12,17 +12,16 @@ import click
 from pyvs.cli.applying.difference import difference, show, shown
 from pyvs.cli.applying.reading import read_tables
 from pyvs.cli.applying.tables import Tables, tables_of
+from pyvs.cli.asking import asking
 from pyvs.cli.marked_lines import read_marked, refuse_without_service
 from pyvs.cli.rules import Rules, RulesError, client_of, mistake
 from pyvs.core.control.native_specs import Change
 from pyvs.core.control.verbs import Control
-from pyvs.core.errors import ControlError, Errno, PyvsError
+from pyvs.core.errors import ControlError, Errno
 from pyvs.core.wording import counted
 from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.native_rows import key_text, masquerade_row, rule_rows
-from pyvs.netlink.unix import UnixTransport, socket_path
 
-FAILED: Final = 1
 TRIES: Final = 5
 """So often the difference is worked out anew when someone else changes the rules meanwhile."""
 
@@ -102,14 +101,8 @@ def apply(file: str, dry_run: bool, quiet: bool) -> None:
     What is not in FILE goes, policies and masquerading too; what is in it comes or changes, all in one step or not at
     all. Connections of services and servers that stay go on.
     """
-    client = NativeClient(UnixTransport(socket_path()))
-    try:
+    with asking("pyvs apply") as client:
         changes = bring(client, _read(file), file, dry=dry_run, quiet=quiet)
-    except PyvsError as problem:
-        click.echo(f"pyvs apply: {problem}", err=True)
-        sys.exit(FAILED)
-    finally:
-        client.close()
     if not quiet:
         count = counted(len(changes), "change")
         click.echo(f"{count} to be made" if dry_run else f"{count} made", err=True)

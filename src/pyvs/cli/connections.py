@@ -13,7 +13,6 @@ import click
 from pyvs.cli.asking import asking
 from pyvs.core.control.native_specs import ConnectionView
 from pyvs.core.flags import Forward, Proto
-from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.native_filter import WORDS, read_filter
 
 METHODS: Final[dict[int, str]] = {
@@ -68,10 +67,7 @@ def _lines(views: Iterator[ConnectionView], as_json: bool) -> Iterator[str]:
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
 def connections(wanted: str, as_json: bool) -> None:
     """List the director's connections and persistence templates, as they come: there may be a million."""
-
-    def show(client: NativeClient) -> None:
+    with asking("pyvs connections") as client:
         read_filter(wanted)  # before the table's first line is there
         for line in _lines(client.connections(wanted), as_json):
             click.echo(line)
-
-    asking(show, "pyvs connections")

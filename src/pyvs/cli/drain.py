@@ -10,19 +10,17 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from pyvs.cli.asking import FAILED, asking
 from pyvs.cli.connections import place
 from pyvs.cli.ipvsadm.main import SYSTEM_NAMES
 from pyvs.cli.policy import read_service_words
 from pyvs.cli.service_options import service_options
 from pyvs.cli.tables import print_table
 from pyvs.core.control.native_specs import DrainKey, DrainView
-from pyvs.core.errors import ControlError
 from pyvs.core.wording import counted
 from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.native_filter import read_place, read_time
-from pyvs.netlink.unix import UnixTransport, socket_path
 
-FAILED: Final = 1
 GLANCE: Final = 0.5
 """Seconds between two looks."""
 COLUMNS: Final = ("service", "server", "connections", "at the beginning", "reset", "time left")
@@ -49,8 +47,7 @@ def drain(
     command shows how far it is and may be interrupted; a restart of the director changes nothing. With a
     service it drains only as a server of that one. Without SERVER: a list of all that drain.
     """
-    client = NativeClient(UnixTransport(socket_path()))
-    try:
+    with asking("pyvs drain") as client:
         if server is None:
             _list(client.get_drains())
             return
@@ -63,16 +60,12 @@ def drain(
         views = client.drain(key, None if deadline is None else read_time(deadline))
         if no_wait:
             _list(views)
-        else:
+            return
+        try:
             sys.exit(_watch(client, {(view.service, view.dest) for view in views}))
-    except (ControlError, ValueError) as problem:
-        click.echo(f"pyvs drain: {problem}", err=True)
-        sys.exit(FAILED)
-    except KeyboardInterrupt:
-        click.echo(f"\nit goes on draining; to end that: pyvs drain {server} --cancel", err=True)
-        sys.exit(130)
-    finally:
-        client.close()
+        except KeyboardInterrupt:
+            click.echo(f"\nit goes on draining; to end that: pyvs drain {server} --cancel", err=True)
+            sys.exit(130)
 
 
 def _name(view: DrainView) -> str:

@@ -6,7 +6,6 @@ import click
 
 from pyvs.cli.asking import asking
 from pyvs.core.wording import counted
-from pyvs.netlink.native_client import NativeClient
 
 
 @click.command("drop-connections")
@@ -21,9 +20,6 @@ def drop_connections(wanted: tuple[str, ...], reset: bool) -> None:
     server=ADDRESS[:PORT], client=ADDRESS[/LENGTH], state=ESTABLISHED, proto=tcp, older=10m (no packet for so long).
     """
     text = " ".join(wanted)
-
-    def drop(client: NativeClient) -> None:
+    with asking("pyvs drop-connections") as client:
         count = client.drop_connections("" if text == "all" else text, reset=reset)
         click.echo(f"{counted(count, 'connection')} ended")
-
-    asking(drop, "pyvs drop-connections")

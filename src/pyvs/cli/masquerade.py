@@ -38,7 +38,8 @@ class Address(click.ParamType):  # type: ignore[type-arg]
 
 
 def _change(request: Request) -> None:
-    asking(lambda client: client.masquerade(request), "pyvs masquerade")
+    with asking("pyvs masquerade") as client:
+        client.masquerade(request)
 
 
 @click.group()
@@ -102,4 +103,5 @@ def forget_agent(machine: IPv4Address) -> None:
 def show(connections: bool) -> None:
     """Networks and agents, or connections."""
     name = "ip_masquerade" if connections else "ip_masq_networks"
-    asking(lambda client: click.echo(client.proc(name), nl=False), "pyvs masquerade")
+    with asking("pyvs masquerade") as client:
+        click.echo(client.proc(name), nl=False)

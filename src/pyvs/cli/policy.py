@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 import click
 
+from pyvs.cli.asking import asking
 from pyvs.cli.ipvsadm.check import check
 from pyvs.cli.ipvsadm.execute import service_key
 from pyvs.cli.ipvsadm.invocation import BadOptionError, Stop
@@ -18,17 +18,13 @@ from pyvs.cli.ipvsadm.parse import parse
 from pyvs.cli.ipvsadm.save import save_service
 from pyvs.cli.service_options import service_options
 from pyvs.core.control.specs import ServiceKey, ServiceSpec, ServiceView
-from pyvs.core.errors import ControlError
 from pyvs.core.policy.policy import DEFAULT, AtExpiry, Policy
-from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.native_filter import read_time
 from pyvs.netlink.native_rows import key_text, read_key, read_policy
-from pyvs.netlink.unix import UnixTransport, socket_path
 
 LINE: Final = "# pyvs: policy "
 """So such words begin in a rule file; see marked_lines.py."""
 EXPECTED: Final = "-t ADDRESS:PORT [--idle SECONDS] [--at-expiry silent|rst] [--udp-leaves]"
-FAILED: Final = 1
 _SERVICE: Final = {"-t", "-u", "--tcp-service", "--udp-service", "--sctp-service", "-f", "--fwmark-service"}
 
 
@@ -116,8 +112,7 @@ def policy(
 
     Without a service all policies are shown, as lines for a rule file. To ipvsadm they are comments.
     """
-    client = NativeClient(UnixTransport(socket_path()))
-    try:
+    with asking("pyvs policy") as client:
         known = dict(read_policy(row) for row in client.rules()[1] if row[0] == "policy")
         if not service:
             if idle or at_expiry or clear or udp_leaves is not None:
@@ -138,8 +133,3 @@ def policy(
             click.echo(LINE + policy_words(key, wanted))
             return
         client.set_policy(key, wanted)
-    except (ValueError, ControlError) as problem:
-        click.echo(f"pyvs policy: {problem}", err=True)
-        sys.exit(FAILED)
-    finally:
-        client.close()

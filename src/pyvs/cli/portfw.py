@@ -88,13 +88,11 @@ def portfw(
     Several rules for one port share its connections by their preferences.
     """
     request = request_of(context)
-    if request is not None:
-        asking(lambda client: client.masquerade(request), "pyvs portfw")
-        return
-    asking(
-        lambda client: click.echo(listing(client.proc("ip_portfw"), numeric=numeric), nl=False),
-        "pyvs portfw",
-    )
+    with asking("pyvs portfw") as client:
+        if request is not None:
+            client.masquerade(request)
+        else:
+            click.echo(listing(client.proc("ip_portfw"), numeric=numeric), nl=False)
 
 
 def request_of(context: click.Context) -> ForwardingRequest | None:

@@ -11,7 +11,6 @@ from pyvs.cli.applying.difference import dest_line, service_line
 from pyvs.cli.asking import asking
 from pyvs.cli.marked_lines import marked_line
 from pyvs.core.control.native_specs import ChangeMasquerade, SetPolicy
-from pyvs.netlink.native_client import NativeClient
 from pyvs.netlink.native_rows import read_masquerade, read_policy, read_server, read_service
 
 
@@ -36,9 +35,6 @@ def save() -> None:
     Like ipvsadm-save -n, with thresholds, policies, masquerading and port forwarding. Timeouts, sysctls and
     synchronisation are not among them.
     """
-
-    def show(client: NativeClient) -> None:
+    with asking("pyvs save") as client:
         for line in lines(client.rules()[1]):
             click.echo(line)
-
-    asking(show, "pyvs save")

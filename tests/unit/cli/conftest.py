@@ -1,12 +1,12 @@
 """A director in this process, and `pyvs` at it: no socket, no thread, time is handed in."""
 
-import importlib
 from collections.abc import Callable
 from ipaddress import ip_address
 
 import pytest
 from click.testing import CliRunner, Result
 
+from pyvs.cli import asking
 from pyvs.cli.main import main
 from pyvs.core.engine import Engine
 from pyvs.core.flags import Hook
@@ -17,8 +17,6 @@ from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.wire import tcp
 
 LOCAL = [ip_address(each).packed for each in ("192.0.2.100", "2001:db8::100")]
-DOORS = ("apply", "asking", "drain", "policy")
-"""Modules of the command line that reach a director by a socket."""
 
 
 @pytest.fixture
@@ -40,8 +38,7 @@ def pyvs(engine: Engine, clock: list[float], monkeypatch: pytest.MonkeyPatch) ->
     def transport(path: str) -> DirectTransport:
         return DirectTransport(Server(engine.control), lambda: clock[0])
 
-    for door in DOORS:
-        monkeypatch.setattr(importlib.import_module(f"pyvs.cli.{door}"), "UnixTransport", transport)
+    monkeypatch.setattr(asking, "UnixTransport", transport)
 
     def run(line: str, given: str | None = None) -> Result:
         result = CliRunner().invoke(main, line.split(), input=given)

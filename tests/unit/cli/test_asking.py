@@ -25,17 +25,18 @@ def test_a_refusal_is_a_sentence_and_the_client_is_closed(
             closed.append(self)
             super().close()
 
-    def act(client: NativeClient) -> None:
-        assert client.get_services() == []
-        if refuses:
-            raise ControlError(Errno.EINVAL, "there is no such thing")
+    def act() -> None:
+        with asking("pyvs try") as client:
+            assert client.get_services() == []
+            if refuses:
+                raise ControlError(Errno.EINVAL, "there is no such thing")
 
     monkeypatch.setattr(module, "NativeClient", Watched)
     if refuses:
         with pytest.raises(SystemExit) as end:
-            asking(act, "pyvs try")
+            act()
         assert end.value.code == FAILED
     else:
-        asking(act, "pyvs try")
+        act()
     assert capsys.readouterr().err == ("pyvs try: there is no such thing\n" if refuses else "")
     assert len(closed) == 1

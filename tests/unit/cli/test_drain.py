@@ -10,7 +10,8 @@ import pytest
 from click.testing import Result
 from rich.console import Console
 
-from pyvs.cli.drain import FAILED, GLANCE, _watch, is_over
+from pyvs.cli.asking import FAILED
+from pyvs.cli.drain import GLANCE, _watch, is_over
 from pyvs.core.control.native_specs import DrainView
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.engine import Engine
