@@ -179,6 +179,7 @@ class PerCpuArray(ArrayMap):
 
 _VERIFIED: Final = "END PROG LOAD LOG"
 """What libbpf writes behind the verifier's words."""
+VERDICT: Final = "the verifier says: "
 
 
 def said() -> str:
@@ -189,6 +190,6 @@ def said() -> str:
             line for line in log.splitlines() if line and not line.startswith(("processed ", "--", "libbpf:"))
         ]
         if _VERIFIED in log and verdict:
-            return f"the verifier says: {verdict[-1]}"
+            return f"{VERDICT}{verdict[-1]}"
     telling = [line for line in lines if "failed" in line or "Error" in line or "rejected" in line]
     return (telling or lines or ["it gave no reason"])[0]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import platform
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from pyvs.fastpath.errors import FastPathUnavailable
+from pyvs.fastpath.errors import NEEDS_ROOT, FastPathUnavailable
 from pyvs.fastpath.libbpf import call, libbpf, pointer
-from pyvs.fastpath.maps import said
+from pyvs.fastpath.maps import VERDICT, said
 
 CONNECTIONS: Final = ("conns4", "conns6")
 TEMPLATES: Final = ("templates", "template_numbers")
@@ -64,6 +65,10 @@ class LoadedObject:
         except OSError as error:
             reason = said()
             libbpf().bpf_object__close(self._handle)
+            if error.errno == errno.EPERM and VERDICT not in reason:
+                raise FastPathUnavailable(
+                    f"{NEEDS_ROOT}, of the host and not of a user namespace: the kernel takes no program from this one"
+                ) from None
             raise FastPathUnavailable(
                 f"the kernel does not take {path.name}: {error.strerror}; {reason}"
             ) from None

@@ -1,13 +1,17 @@
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pyvs.fastpath import build
+from pyvs.fastpath import build, objects
 from pyvs.fastpath.answers import Answers
 from pyvs.fastpath.change import Changes
-from pyvs.fastpath.errors import FastPathUnavailable
+from pyvs.fastpath.errors import NEEDS_ROOT, FastPathUnavailable
 from pyvs.fastpath.fast import FastPath
+from pyvs.fastpath.libbpf import call
+from pyvs.fastpath.maps import VERDICT
 from pyvs.fastpath.objects import LoadedObject
 from pyvs.fastpath.sweep import Sweeper
 from pyvs.fastpath.sweep_by_key import KeySweeper
@@ -18,6 +22,28 @@ def test_a_file_that_is_no_program(tmp_path: Path) -> None:
     odd.write_bytes(b"no program")
     with pytest.raises(FastPathUnavailable, match=r"odd\.o can't be read"):
         LoadedObject(odd)
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "told"),
+    [
+        (errno.EPERM, "Couldn't load trivial BPF program. And so on.", f"^{NEEDS_ROOT}, of the host "),
+        (errno.EPERM, f"{VERDICT}R1 is odd", "does not take pyvs_xdp.o: .*; the verifier says: R1 is odd$"),
+        (errno.E2BIG, "too much", "does not take pyvs_xdp.o: Argument list too long; too much$"),
+    ],
+)
+def test_what_the_kernel_refuses_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, number: int, words: str, told: str
+) -> None:
+    def refuse(name: str, *arguments: object) -> int:
+        if name == "bpf_object__load":
+            raise OSError(number, os.strerror(number))
+        return call(name, *arguments)
+
+    monkeypatch.setattr(objects, "call", refuse)
+    monkeypatch.setattr(objects, "said", lambda: words)
+    with pytest.raises(FastPathUnavailable, match=told):
+        LoadedObject(build.program("pyvs_xdp"))
 
 
 @pytest.mark.root
