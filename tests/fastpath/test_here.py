@@ -164,8 +164,7 @@ class Hosts:
 @pytest.fixture
 def hosts(network: Network, load: Load) -> Iterator[Callable[[Course], Hosts]]:
     fast = load("tc")
-    shared = {name: fd for name, fd in fast.loaded.maps.items() if name != "rodata"}
-    answers = LoadedObject(program(NAME), shared=shared)
+    answers = LoadedObject(program(NAME), shared=fast.loaded.maps)
     made: list[Hosts] = []
 
     def make(course: Course) -> Hosts:

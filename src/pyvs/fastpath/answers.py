@@ -27,9 +27,8 @@ class Answers:
 
         Raises FastPathUnavailable, OSError.
         """
-        shared = {name: fd for name, fd in loaded.maps.items() if name != "rodata"}
         self._pin = folder / NAME
-        with begun(LoadedObject(build.program(NAME), shared=shared)) as self._object:
+        with begun(LoadedObject(build.program(NAME), shared=loaded.maps)) as self._object:
             self._pin.unlink(missing_ok=True)
             self.program = self._object.program(NAME)
             call("bpf_obj_pin", self.program, os.fsencode(self._pin))

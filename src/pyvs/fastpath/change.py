@@ -30,8 +30,7 @@ class Changes:
 
     def __init__(self, loaded: LoadedObject, pins: Path | None) -> None:
         """Raises FastPathUnavailable."""
-        shared = {name: fd for name, fd in loaded.maps.items() if name != "rodata"}
-        own = LoadedObject(build.program("pyvs_change"), pins=pins, shared=shared)
+        own = LoadedObject(build.program("pyvs_change"), pins=pins, shared=loaded.maps)
         with begun(own) as self._object:
             self._program = self._object.program("pyvs_change")
             self._template_program = self._object.program("pyvs_template")

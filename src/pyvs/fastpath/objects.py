@@ -15,6 +15,7 @@ from pyvs.fastpath.maps import VERDICT, said
 
 CONNECTIONS: Final = ("conns4", "conns6")
 TEMPLATES: Final = ("templates", "template_numbers")
+_CONSTANTS: Final = "rodata"
 _ANY_ALIGNMENT: Final = 2
 """`BPF_F_ANY_ALIGNMENT`."""
 _UNALIGNED: Final = frozenset({"x86_64", "amd64", "aarch64", "arm64"})
@@ -35,7 +36,8 @@ class LoadedObject:
     ) -> None:
         """pins: folder for the maps; sizes: entries of maps; shared: descriptors of maps to use instead of own ones.
 
-        apart: maps that are not pinned. Raises FastPathUnavailable with what libbpf or the verifier says.
+        apart: maps that are not pinned. Constants are each object's own. Raises FastPathUnavailable with what libbpf
+        or the verifier says.
         """
         self.path = path
         try:
@@ -54,9 +56,11 @@ class LoadedObject:
         for name, handle in self._handles.items():
             if sizes and name in sizes:
                 call("bpf_map__set_max_entries", handle, sizes[name])
+            if name == _CONSTANTS:
+                continue
             if shared and name in shared:
                 call("bpf_map__reuse_fd", handle, shared[name])
-            elif pins is not None and name != "rodata" and name not in apart:
+            elif pins is not None and name not in apart:
                 call("bpf_map__set_pin_path", handle, str(pins / name).encode())
         if platform.machine() in _UNALIGNED and libbpf().has("bpf_program__set_flags"):
             self._allow_any_alignment()
@@ -132,4 +136,4 @@ def _plain(name: str) -> str:
     """A map's name; those of global variables are called by their section."""
     if name.endswith(".data"):
         return "settings"
-    return "rodata" if name.endswith(".rodata") else name.removeprefix(".")
+    return _CONSTANTS if name.endswith(".rodata") else name.removeprefix(".")

@@ -21,7 +21,6 @@ RECORD: Final = Struct(f"=IIII{KEY6.size}s")
 """Family or 0, status, destination, packets and key of what ended."""
 STRETCH: Final = RECORD.size * 32
 """Bytes of a read: so many records of what ended, or marks, of which each stands for 256 entries looked at."""
-SHARED: Final = ("conns4", "conns6", "dests", "settings", "templates", "template_numbers")
 
 
 class Ended(NamedTuple):
@@ -51,8 +50,7 @@ class Sweeper:
 
     def __init__(self, maps: Mapping[str, int]) -> None:
         """maps: descriptors by name. Raises FastPathUnavailable: a kernel without type information, say."""
-        shared = {name: maps[name] for name in SHARED if name in maps}
-        with begun(LoadedObject(build.program("pyvs_sweep"), shared=shared)) as self._object:
+        with begun(LoadedObject(build.program("pyvs_sweep"), shared=maps)) as self._object:
             self._links = [
                 self._attach("sweep4", maps["conns4"]),
                 self._attach("sweep6", maps["conns6"]),

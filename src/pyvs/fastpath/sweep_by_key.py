@@ -18,7 +18,7 @@ from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.layout import CONN, CONN4, CONN6, KEY4, KEY6, SETTINGS, TEMPLATE
 from pyvs.fastpath.maps import ArrayMap, BpfMap
 from pyvs.fastpath.objects import LoadedObject, begun
-from pyvs.fastpath.sweep import RECORD, SHARED, Ended, ended_of
+from pyvs.fastpath.sweep import RECORD, Ended, ended_of
 from pyvs.fastpath.tables import Status
 from pyvs.fastpath.testrun import run_syscall
 
@@ -42,8 +42,7 @@ class KeySweeper:
         )
         self._templates = BpfMap(maps["templates"], 4, TEMPLATE)
         self._settings = ArrayMap(maps["settings"], SETTINGS)
-        shared = {name: maps[name] for name in SHARED if name in maps}
-        with begun(LoadedObject(build.program("pyvs_end"), shared=shared)) as self._object:
+        with begun(LoadedObject(build.program("pyvs_end"), shared=maps)) as self._object:
             self._program = self._object.program("pyvs_end")
 
     def stretches(self) -> Iterator[list[Ended]]:

@@ -48,8 +48,7 @@ def test_what_the_kernel_refuses_is_a_sentence(
 
 @pytest.mark.root
 def test_maps_are_shared(fast: FastPath) -> None:
-    shared = {name: fd for name, fd in fast.loaded.maps.items() if name != "rodata"}
-    other = LoadedObject(build.program("pyvs_xdp"), shared=shared)
+    other = LoadedObject(build.program("pyvs_xdp"), shared=fast.loaded.maps)
     try:
         fast.configure(drop_rate=77)
         assert other.program("pyvs_xdp") > 0
@@ -64,6 +63,28 @@ def test_maps_are_shared(fast: FastPath) -> None:
         assert fast.settings.at(0)["drop_rate"] == 77
     finally:
         fast.configure(drop_rate=0)
+        other.close()
+
+
+def identity(descriptor: int) -> str:
+    """What the kernel knows a map by."""
+    lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").splitlines()
+    return next(line for line in lines if line.startswith("map_id:"))
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("name", ["pyvs_sweep", "pyvs_end", "pyvs_change", "pyvs_answer"])
+def test_what_shares_maps_takes_no_memory_for_any_of_them(fast: FastPath, name: str) -> None:
+    other = LoadedObject(build.program(name), shared=fast.loaded.maps)
+    try:
+        own = {
+            name
+            for name, descriptor in other.maps.items()
+            if name not in fast.loaded.maps or identity(descriptor) != identity(fast.loaded.maps[name])
+        }
+        assert own <= {"rodata", "owners"}
+        assert "conns4" in other.maps
+    finally:
         other.close()
 
 
