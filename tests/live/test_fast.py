@@ -160,6 +160,17 @@ def test_what_is_kept_goes_on_until_it_is_detached(lab: Lab, bpffs: Path, tmp_pa
     alive.close()
 
 
+def test_off_takes_away_what_was_kept(lab: Lab, bpffs: Path, tmp_path: Path) -> None:
+    rules = ["--rules", str(rule_file(tmp_path, "nat", 4))]
+    with Director(lab, ["--fast", "tc", "--fast-new", "on", "--keep-fast", *rules]):
+        assert load(lab, 4, 6).tally.failed == {}
+    with Director(lab, ["--fast", "off", *rules]) as director:
+        assert "left at 2 devices is taken away" in director.log_file.read_text()
+        assert not list(bpffs.glob("pyvs/*"))
+        assert load(lab, 4, 6).tally.failed == {}
+        assert "runs without the fast path" in lab.run("director", [program("pyvs"), "fast"])
+
+
 def test_maps_of_another_layout_are_refused_in_a_sentence(lab: Lab, tmp_path: Path) -> None:
     (lab["director"].call(pins.home) / "layout-0-older").mkdir(parents=True)
     with Director(lab, ["--rules", str(rule_file(tmp_path, "nat", 4))]) as director:
