@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.live.fast_clients import KeptAlive, fast_account, fast_text, in_maps, served
 
+from pyvs.core.errors import ControlError
 from pyvs.fastpath import links, pins
 from pyvs.lab import course, wait
 from pyvs.lab.director import Director, program
@@ -168,7 +169,8 @@ def test_off_takes_away_what_was_kept(lab: Lab, bpffs: Path, tmp_path: Path) -> 
         assert "left at 2 devices is taken away" in director.log_file.read_text()
         assert not list(bpffs.glob("pyvs/*"))
         assert load(lab, 4, 6).tally.failed == {}
-        assert "runs without the fast path" in lab.run("director", [program("pyvs"), "fast"])
+        with pytest.raises(ControlError, match="no file"):
+            fast_text(director)
 
 
 def test_maps_of_another_layout_are_refused_in_a_sentence(lab: Lab, tmp_path: Path) -> None:
