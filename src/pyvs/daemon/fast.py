@@ -128,7 +128,11 @@ class Fast(Partner):
             fast = FastPath.open(mode, pins=folder, connections=connections * ENTRIES)
             fast.sweep()  # where that can't be, nothing would ever end
             if fast.kept_size:
-                log.warning(f"the fast path's tables keep their size: {fast.kept_size}")
+                room = fast.loaded.entries("conns4") // ENTRIES
+                log.warning(
+                    f"the fast path's tables keep their size, with room for {room} connections of each family and not "
+                    f"for {connections}: {fast.kept_size}"
+                )
             looks = Onlookers(environment.rtnetlink)
             return cls(fast, folder, engine, environment, log, clock, new=new, across=Across(across, looks))
         except (FastPathUnavailable, OSError) as reason:

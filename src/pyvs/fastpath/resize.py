@@ -48,7 +48,7 @@ class Resize:
         except BaseException as error:
             self.close()
             if isinstance(error, OSError) and error.errno == errno.E2BIG:
-                raise FastPathUnavailable("there are more connections now") from None
+                raise FastPathUnavailable("there are more connections than that") from None
             raise
 
     def _noted(self, name: str, old: BpfMap) -> Iterator[tuple[bytes, bytes]]:

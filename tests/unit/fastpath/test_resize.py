@@ -183,7 +183,7 @@ def test_real_tables_without_room_keep_their_size(pins: Path) -> None:
     first.insert_many(kept)
     first.close()
     second = opened(pins, 400)
-    assert second.kept_size == "there are more connections now"
+    assert second.kept_size == "there are more connections than that"
     assert second.loaded.entries("conns4") == 1000
     assert not second.follow_tables()
     assert all(second.find(client_key(conn)) for conn in kept)

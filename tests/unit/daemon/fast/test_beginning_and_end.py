@@ -61,10 +61,10 @@ def test_how_many_connections_there_is_to_be_room_for(
     monkeypatch.setattr(FastPath, "open", load)
     monkeypatch.setattr(pins, "prepare", lambda: folder)
     assert opened("tc", Engine(Host(), now=NOW), 600)[1] == ""
-    maps.kept_size = "there are more connections now"
+    maps.kept_size = "there are more connections than that"
     assert (
-        "the fast path's tables keep their size: there are more connections now\n"
-        in (opened("tc", Engine(Host(), now=NOW), 601)[1])
+        "the fast path's tables keep their size, with room for 512 connections of each family and not for 601: "
+        "there are more connections than that\n" in (opened("tc", Engine(Host(), now=NOW), 601)[1])
     )
     assert asked == [1200, 1202]
 
