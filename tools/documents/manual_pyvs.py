@@ -17,17 +17,28 @@ PYPROJECT: Final = Path(__file__).resolve().parents[2] / "pyproject.toml"
 FILES: Final = (
     ("/run/pyvs/INODE.sock", "The director's control socket; INODE is its network namespace's number"),
     ("/etc/ipvsadm.rules", "Rules that `pyvs run` reads when no others are named"),
+    (
+        "/sys/fs/bpf/pyvs/COOKIE",
+        "The fast path's programs, links and maps, which `pyvs detach` takes away; COOKIE is its network namespace's",
+    ),
 )
 EXAMPLES: Final = (
     ("The director, with rules from a file:", ("pyvs run --rules web.rules",)),
     ("keepalived, unmodified, drives it:", ("pyvs exec -- keepalived -n -l -f keepalived.conf",)),
+    (
+        "Another version, and no connection is lost (the next director takes over what `--keep-fast` leaves):",
+        ("pyvs run --keep-fast",),
+    ),
     (
         "Where would this client go, and why?",
         ("pyvs explain tcp 198.51.100.7:40001 192.0.2.80:80 -r web.rules",),
     ),
     ("A network to try all of it in, without root:", ("pyvs lab shell nat",)),
 )
-ENVIRONMENT: Final = (("PYVS_SOCKET", "Another control socket; `@NAME` is an abstract one"),)
+ENVIRONMENT: Final = (
+    ("PYVS_SOCKET", "Another control socket; `@NAME` is an abstract one"),
+    ("PYVS_BPFFS", "Another bpf file system than /sys/fs/bpf"),
+)
 
 
 def version() -> str:

@@ -59,7 +59,8 @@ def _switch(name: str, help_text: str) -> Callable[[Callable[..., None]], Callab
     type=click.Choice(CHOICES),
     default="auto",
     show_default=True,
-    help="The eBPF fast path: by tc where the kernel allows it (auto), by tc, by XDP, or none.",
+    help="The eBPF fast path: by tc where the kernel allows it (auto), by tc, by XDP, or none (off; what a director "
+    "before left is taken away).",
 )
 @_switch(
     "--fast-new",
