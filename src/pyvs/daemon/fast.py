@@ -130,8 +130,8 @@ class Fast(Partner):
             if fast.kept_size:
                 room = fast.loaded.entries("conns4") // ENTRIES
                 log.warning(
-                    f"the fast path's tables keep their size, with room for {counted(room, 'connection')} of each family and not "
-                    f"for {connections}: {fast.kept_size}"
+                    f"the fast path's tables keep their size, with room for {counted(room, 'connection')} of each "
+                    f"family and not for {connections}: {fast.kept_size}"
                 )
             looks = Onlookers(environment.rtnetlink)
             return cls(fast, folder, engine, environment, log, clock, new=new, across=Across(across, looks))
@@ -185,7 +185,9 @@ class Fast(Partner):
         try:
             if self.fast.follow_tables():
                 room = self.fast.loaded.entries("conns4") // ENTRIES
-                self.log.info(f"the fast path's tables have room for {counted(room, 'connection')} of each family now")
+                self.log.info(
+                    f"the fast path's tables have room for {counted(room, 'connection')} of each family now"
+                )
         except OSError as error:
             self.log.error(
                 f"the fast path's tables have another size, which the next director won't find: {error}"
