@@ -135,13 +135,13 @@ class ControlSocket:
 
     def on_readable(self) -> None:
         """Do what is to be done, one request a client, without waiting."""
-        for descriptor, _ in self._epoll.poll(0):
-            if descriptor == self._listener.fileno():
-                self._accept()
-                continue
+        ready = [descriptor for descriptor, _ in self._epoll.poll(0)]
+        for descriptor in ready:
             client = self._clients.get(descriptor)
             if client is not None:
                 self._attend(descriptor, client)
+        if self._listener.fileno() in ready:  # after those who have hung up: they leave room
+            self._accept()
 
     def resume(self) -> None:
         """Give the answers that were held."""
