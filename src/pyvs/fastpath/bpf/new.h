@@ -56,6 +56,16 @@ static __always_inline void back6(struct key6 *back, const struct key6 *key, con
 
 // Both entries of a connection with NAT, or none. What stands in the place of the server's may be an older one's, never
 // what stands in the client's: another processor was faster then.
+static __always_inline long insert_pair(const void *key, const void *in, const void *back, const void *out, bool six) {
+    long why = insert(key, in, six, BPF_NOEXIST);
+    if (why)
+        return why;
+    why = insert(back, out, six, BPF_ANY);
+    if (why)
+        forget(key, six);
+    return why;
+}
+
 static __always_inline long insert_both4(const struct key4 *key, struct conn4 *in, const struct dest *dest) {
     struct key4 back;
     struct conn4 out = {};
@@ -72,13 +82,7 @@ static __always_inline long insert_both4(const struct key4 *key, struct conn4 *i
     out.port = key->dport;
     out.addr_check = delta(dest->addr, &key->daddr, 4);
     out.check = fold((__u32)out.addr_check + delta(&in->port, &key->dport, 2));
-    long why = insert(key, in, false, BPF_NOEXIST);
-    if (why)
-        return why;
-    why = insert(&back, &out, false, BPF_ANY);
-    if (why)
-        forget(key, false);
-    return why;
+    return insert_pair(key, in, &back, &out, false);
 }
 
 static __always_inline long insert_both6(const struct key6 *key, struct conn6 *in, const struct dest *dest) {
@@ -97,13 +101,7 @@ static __always_inline long insert_both6(const struct key6 *key, struct conn6 *i
     out.port = key->dport;
     out.addr_check = delta(dest->addr, key->daddr, 16);
     out.check = fold((__u32)out.addr_check + delta(&in->port, &key->dport, 2));
-    long why = insert(key, in, true, BPF_NOEXIST);
-    if (why)
-        return why;
-    why = insert(&back, &out, true, BPF_ANY);
-    if (why)
-        forget(key, true);
-    return why;
+    return insert_pair(key, in, &back, &out, true);
 }
 
 static __always_inline void service_key_of(struct service_key *wanted, const void *key, bool six) {
@@ -125,7 +123,9 @@ static __always_inline void service_key_of(struct service_key *wanted, const voi
 
 // Look where the server's entry will lie if a connection begins, before the client's is looked for: the places of both in
 // a large table are in no cache, and are then fetched at once. Only by a cursor it costs little to guess who is next.
-static __always_inline void foresee(const void *key, bool six) {
+static __always_inline void foresee(const struct frame *f, const void *key, bool six) {
+    if ((f->flags & (FLAG_SYN | FLAG_ACK)) != FLAG_SYN || !settings.new)
+        return;
     struct service_key wanted;
     service_key_of(&wanted, key, six);
     struct service *service = bpf_map_lookup_elem(&services, &wanted);

@@ -188,8 +188,7 @@ static __always_inline int serve4(ctx_t *ctx, struct frame *f) {
         return miss(MISS_TRUNCATED, UP);
     struct key4 key;
     key4_of(&key, ip, tcp);
-    if ((f->flags & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN && settings.new)
-        foresee(&key, false);
+    foresee(f, &key, false);
     struct conn *conn = find(&key, false);
     struct old old = {};
     if (conn) {
@@ -219,8 +218,7 @@ static __always_inline int serve6(ctx_t *ctx, struct frame *f) {
         return miss(MISS_TRUNCATED, UP);
     struct key6 key;
     key6_of(&key, ip, tcp);
-    if ((f->flags & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN && settings.new)
-        foresee(&key, true);
+    foresee(f, &key, true);
     struct conn *conn = find(&key, true);
     struct old old = {};
     if (conn) {
