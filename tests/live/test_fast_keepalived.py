@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.live.fast_clients import KeptAlive, prepare_for_xdp, served
+from tests.live.keepalived_pieces import HTTP_GET, VRRP
 
 from pyvs.lab import wait
 from pyvs.lab.director import Director, program
@@ -17,31 +18,18 @@ pytestmark = [pytest.mark.live, pytest.mark.root, pytest.mark.slow]
 PLAN = PLANS[4]
 FLOATING = "207.175.44.120"
 PATIENCE = 15.0
-SERVER = """
+SERVER = (
+    """
     real_server {address} 80 {{
         weight 1
-        HTTP_GET {{
-            url {{
-                path /
-                status_code 200
-            }}
-            connect_timeout 1
-            retry 0
-        }}
-    }}
 """
-CONFIG = """
-vrrp_instance LAB {{
-    state MASTER
-    interface eth0
-    virtual_router_id 51
-    priority 150
-    advert_int 1
-    virtual_ipaddress {{
-        {floating}/24
-    }}
-}}
-virtual_server {floating} 80 {{
+    + HTTP_GET
+    + """    }}
+"""
+)
+CONFIG = (
+    VRRP
+    + """virtual_server {floating} 80 {{
     delay_loop 1
     lvs_sched rr
     lvs_method NAT
@@ -49,6 +37,7 @@ virtual_server {floating} 80 {{
 {servers}
 }}
 """
+)
 
 
 @pytest.mark.parametrize("mode", ["tc", "xdp"])

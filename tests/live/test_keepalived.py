@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from tests.live.keepalived_pieces import HTTP_GET, VRRP
 
 from pyvs.core.flags import SyncState
 from pyvs.lab import wait
@@ -26,23 +27,16 @@ FLOATING = "207.175.44.120"
 ONE, TWO, THREE = PLAN.servers
 PATIENCE = 15.0
 
-CONFIG = """
+CONFIG = (
+    """
 global_defs {{
     router_id lab
     script_user root
     lvs_sync_daemon eth0 LAB id 5 maxlen 1000 port 8850 ttl 2 group 224.0.0.90
 }}
-vrrp_instance LAB {{
-    state MASTER
-    interface eth0
-    virtual_router_id 51
-    priority 150
-    advert_int 1
-    virtual_ipaddress {{
-        {floating}/24
-    }}
-}}
-virtual_server {vip} 80 {{
+"""
+    + VRRP
+    + """virtual_server {vip} 80 {{
     delay_loop 1
     lvs_sched rr
     lvs_method NAT
@@ -53,15 +47,9 @@ virtual_server {vip} 80 {{
     sorry_server {three} 8080
     real_server {one} 80 {{
         weight {weight}
-        HTTP_GET {{
-            url {{
-                path /
-                status_code 200
-            }}
-            connect_timeout 1
-            retry 0
-        }}
-    }}
+"""
+    + HTTP_GET
+    + """    }}
     real_server {two} 80 {{
         weight 2
         TCP_CHECK {{
@@ -99,6 +87,7 @@ virtual_server group FARM {{
     }}
 }}
 """
+)
 
 Table = dict[str, dict[str, int]]
 FARM = {f"TCP {FLOATING}:8000", f"TCP {FLOATING}:8001", "FWM 7"}

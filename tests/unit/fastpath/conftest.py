@@ -7,22 +7,8 @@ from pathlib import Path
 import pytest
 from tests.live.fast_clients import bpf_file_system
 
-from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath
 from pyvs.testing.shared import Shared
-
-
-@pytest.fixture(scope="module")
-def fast() -> Iterator[FastPath]:
-    """The programs for tc with maps of their own, attached to nothing."""
-    if os.geteuid() != 0:
-        pytest.skip("programs can be loaded by root only")
-    try:
-        fast = FastPath.open("tc", connections=1 << 10)
-    except FastPathUnavailable as why:
-        pytest.skip(str(why))
-    yield fast
-    fast.close()
 
 
 @pytest.fixture

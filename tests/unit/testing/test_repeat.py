@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-
 import pytest
 
-from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath
 from pyvs.fastpath.tables import Miss
 from pyvs.testing.repeat import COURSE, Repeat
@@ -14,18 +10,6 @@ from pyvs.testing.wire import tcp
 pytestmark = pytest.mark.root
 
 FRAME = bytes(12) + b"\x08\0" + tcp("10.0.0.0", "192.0.2.100", 1024, 80, 0x10, data=b"x" * 10)
-
-
-@pytest.fixture(scope="module")
-def fast() -> Iterator[FastPath]:
-    if os.geteuid() != 0:
-        pytest.skip("programs can be loaded by root only")
-    try:
-        fast = FastPath.open("tc", connections=1 << 10)
-    except FastPathUnavailable as why:
-        pytest.skip(str(why))
-    yield fast
-    fast.close()
 
 
 def test_a_course_is_what_the_program_has() -> None:
