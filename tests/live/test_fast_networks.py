@@ -151,7 +151,7 @@ def test_what_falls_silent_while_nobody_looks_is_gone_afterwards(bpffs: Path, tm
             wait.until(lambda: listed(director) == 0, "they are still listed", 8)
             wait.until(lambda: [row.inactive for row in director.rows({})] == [0], "they still count", 8)
             (row,) = (line.split() for line in director.adm("-Ln --stats --exact").splitlines()[-1:])
-            assert row[2:5] == ["10", "10", "10"]
+            assert row[2:5] == ["10", "10", "10"], director.log_file.read_text()
 
 
 def _answers(lab: Lab) -> bool:
