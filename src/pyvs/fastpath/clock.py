@@ -5,10 +5,16 @@ from __future__ import annotations
 import time
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 RATES: Final = (100, 250, 300, 1000)
 """What kernels are made with. Kernel: CONFIG_HZ."""
+LOOKS: Final = 9
+"""How often the jiffies are looked at for one reading."""
+RATE_PAUSE: Final = 0.03
+RATE_LOOKS: Final = 300
+RATE_AGREED: Final = 3
+"""Seconds between two looks that tell the rate, how many there are at most, and how many stretches have to agree."""
 _MASK: Final = 0xFFFFFFFF
 
 
@@ -35,8 +41,24 @@ class Jiffies:
     @classmethod
     def read(cls) -> Jiffies:
         """The clock of this kernel. Raises OSError when it can't be read."""
-        before, monotonic = _now(), time.monotonic()
-        return cls(_rate(), before, monotonic)
+        rate = _rate()
+        # Whether this reader lost the processor or the kernel counts late: the look with the most jiffies is nearest.
+        look = max((_Look.now() for _ in range(LOOKS)), key=lambda look: look.jiffies - look.after * rate)
+        return cls(rate, look.jiffies, look.after)
+
+
+class _Look(NamedTuple):
+    """Jiffies, and the times between which they were read."""
+
+    before: float
+    jiffies: int
+    after: float
+
+    @classmethod
+    def now(cls) -> _Look:
+        """Raises OSError."""
+        before = time.monotonic()
+        return cls(before, _now(), time.monotonic())
 
 
 def _now() -> int:
@@ -48,8 +70,19 @@ def _now() -> int:
 
 @cache
 def _rate() -> int:
-    first, begin = _now(), time.monotonic()
-    time.sleep(0.06)
-    last, end = _now(), time.monotonic()
-    seen = (last - first) / (end - begin)
-    return min(RATES, key=lambda rate: abs(rate - seen))
+    """What stretches of time agree on: in one alone the kernel may have been late. Raises OSError."""
+    first = _Look.now()
+    found: list[int] = []
+    for _ in range(RATE_LOOKS):
+        time.sleep(RATE_PAUSE)
+        last = _Look.now()
+        passed = last.jiffies - first.jiffies
+        least, most = last.before - first.after, last.after - first.before
+        fitting = [rate for rate in RATES if (passed - 1) / most < rate < (passed + 1) / least]
+        if len(fitting) > 1:
+            continue  # it was too short to tell
+        first = last
+        found = [*found, *fitting] if fitting and set(found) <= set(fitting) else fitting
+        if len(found) == RATE_AGREED:
+            return found[0]
+    raise OSError("the jiffies in /proc/timer_list fit no rate that kernels are made with")
