@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from pyvs.fastpath.sweep import Ended
 
 SHARE: Final = 100.0
-"""Sweeping takes at most one in so many of the daemon's time."""
+"""Sweeping takes one in so many seconds of a processor."""
 SECOND: Final = 1.0
+LONGEST: Final = 5.0
+"""Seconds between two sweeps at the most: so late may the counts be that schedulers look at."""
 GLANCE: Final = 0.005
 """Seconds after which it is looked again whether a stretch is done."""
 
@@ -37,11 +39,11 @@ class Sweeps:
         self._table = table
         self._sweep: Iterator[list[Ended]] | None = None
         self._stretch: Future[tuple[list[Ended] | None, float]] | None = None
-        """What comes of the present stretch: what ended, None after the last one, and seconds of work."""
+        """What comes of the present stretch: what ended, None after the last one, and seconds of a processor."""
         self._at = now
         """When the next sweep begins, or when to look after the present stretch."""
         self._took = 0.0
-        """Seconds of work that the present sweep has taken."""
+        """Seconds of a processor that the present sweep has taken."""
 
     @property
     def due(self) -> float:
@@ -73,7 +75,7 @@ class Sweeps:
         self._took += took
         if ended is None:
             self._sweep = None
-            self._at = now + max(SECOND, self._took * SHARE)
+            self._at = now + min(max(SECOND, self._took * SHARE), LONGEST)
             return True
         self._table.note_ended(ended)
         return False
@@ -84,5 +86,5 @@ class Sweeps:
 
 
 def _next(sweep: Iterator[list[Ended]]) -> tuple[list[Ended] | None, float]:
-    begun = time.perf_counter()
-    return next(sweep, None), time.perf_counter() - begun
+    begun = time.thread_time()  # of the processor: on a busy host others' work would count as ours
+    return next(sweep, None), time.thread_time() - begun

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from tests.unit.fastpath.memory import MemoryFast, in_memory
 
-from pyvs.daemon.fast_sweeps import GLANCE, SECOND, SHARE, Sweeps
+from pyvs.daemon.fast_sweeps import GLANCE, LONGEST, SECOND, SHARE, Sweeps
 from pyvs.fastpath.sweep import Ended
 from pyvs.testing.shared import Shared
 
@@ -81,19 +82,45 @@ def test_a_sweep_has_an_end_and_a_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case()
     case.connection()
     ticks = iter(range(100))
-    monkeypatch.setattr("pyvs.daemon.fast_sweeps.time.perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr("pyvs.daemon.fast_sweeps.time.thread_time", lambda: float(next(ticks)))
     case.maps.to_end = [[ENDED], [ENDED, ENDED]]
     assert [case.sweeps.go_on(case.shared.now) for _ in range(2)] == [False, False]
     assert case.shared.table.ended == 3
     assert case.sweeps.due == 0.0
     assert case.sweeps.go_on(case.shared.now)
-    rest = 3 * SHARE  # each look took a second, the last one too
-    assert case.sweeps.due == case.shared.now + rest
+    rest = 3 / 100 * SHARE  # each look took a hundredth, the last one too
+    assert case.sweeps.due == pytest.approx(case.shared.now + rest)
     case.maps.to_end = [[ENDED]]
     assert not case.sweeps.go_on(case.shared.now + rest - 1.0)
     assert case.shared.table.ended == 3
     case.sweeps.go_on(case.shared.now + rest)
     assert case.shared.table.ended == 4
+
+
+def test_counts_are_never_older_than_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a sweep of large tables takes."""
+    case = Case()
+    case.connection()
+    ticks = iter(range(100))
+    monkeypatch.setattr("pyvs.daemon.fast_sweeps.time.thread_time", lambda: float(next(ticks)))
+    case.maps.to_end = [[ENDED]]
+    assert [case.sweeps.go_on(case.shared.now) for _ in range(2)] == [False, True]
+    assert case.sweeps.due == case.shared.now + LONGEST
+
+
+def test_what_waits_for_a_processor_does_not_lengthen_the_rest() -> None:
+    """A tenth of a second in which the thread did nothing."""
+    case = Case()
+    case.connection()
+    idle = threading.Event()
+
+    def stretches() -> Iterator[list[Ended]]:
+        idle.wait(0.1)
+        yield [ENDED]
+
+    case.maps.sweep = stretches  # type: ignore[method-assign]
+    assert [case.sweeps.go_on(case.shared.now) for _ in range(2)] == [False, True]
+    assert case.sweeps.due == case.shared.now + SECOND
 
 
 def test_nobody_waits_for_the_kernel() -> None:
