@@ -82,7 +82,7 @@ def test_a_sweep_has_an_end_and_a_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case()
     case.connection()
     ticks = iter(range(100))
-    monkeypatch.setattr("pyvs.daemon.fast_sweeps.time.thread_time", lambda: float(next(ticks)))
+    monkeypatch.setattr("pyvs.daemon.fast_sweeps.time.thread_time", lambda: next(ticks) / 100)
     case.maps.to_end = [[ENDED], [ENDED, ENDED]]
     assert [case.sweeps.go_on(case.shared.now) for _ in range(2)] == [False, False]
     assert case.shared.table.ended == 3
