@@ -116,6 +116,8 @@ class Director:
 
     def _open(self) -> None:
         options, clock, stack = self.options, self.clock, self._stack
+        self.signals = Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+        stack.callback(self.signals.close)  # last: one that comes earlier must not leave chains behind
         stack.callback(only_one().close)
         self.sender = Sender(options.own_mark)
         stack.callback(self.sender.close)
@@ -268,26 +270,21 @@ class Director:
 
     def run(self) -> None:
         """Serve until SIGTERM, SIGINT or SIGHUP comes; SIGUSR1 asks for an account in the log."""
-        signals = Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-        try:
-            self.loop.watch(signals, lambda: self._signalled(signals))
-            self.loop.watch(self.plain, lambda: self.live.serve(self.plain))
-            self.loop.watch(self.large, lambda: self.live.serve(self.large))
-            self.loop.watch(self.door, self._serve_door)
-            if self.fast is not None:
-                self.loop.watch(self.fast.neighbours, self.fast.look_at_neighbours)
-                self.loop.watch(self.fast.relay, self._relay)
-            self.loop.watch(self.environment, self._look_at_host)
-            self.loop.watch(self.sync_sockets, self.sync_sockets.on_readable)
-            self.loop.run(self._next_time, self._tick)
-            if self.state is not None:
-                self.state.save_connections(self.engine, views=not self.options.keep_fast)
-        finally:
-            self.loop.forget(signals)
-            signals.close()
+        self.loop.watch(self.signals, self._signalled)
+        self.loop.watch(self.plain, lambda: self.live.serve(self.plain))
+        self.loop.watch(self.large, lambda: self.live.serve(self.large))
+        self.loop.watch(self.door, self._serve_door)
+        if self.fast is not None:
+            self.loop.watch(self.fast.neighbours, self.fast.look_at_neighbours)
+            self.loop.watch(self.fast.relay, self._relay)
+        self.loop.watch(self.environment, self._look_at_host)
+        self.loop.watch(self.sync_sockets, self.sync_sockets.on_readable)
+        self.loop.run(self._next_time, self._tick)
+        if self.state is not None:
+            self.state.save_connections(self.engine, views=not self.options.keep_fast)
 
-    def _signalled(self, signals: Signals) -> None:
-        for number in signals.read():
+    def _signalled(self) -> None:
+        for number in self.signals.read():
             if number is signal.SIGUSR1:
                 self._account()
             else:

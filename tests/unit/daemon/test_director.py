@@ -2,10 +2,10 @@
 
 import contextlib
 import io
+import os
 import signal
 import socket
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -132,11 +132,42 @@ def test_an_account_is_given_on_demand_and_at_the_end(tmp_path: Path) -> None:
         director.start()
         director.engine.ns.reasons[Reason.NO_SERVICE] += 3
         director.loop.running = True
-        director._signalled(SimpleNamespace(read=lambda: [signal.SIGUSR1]))  # type: ignore[arg-type]
+        os.kill(os.getpid(), signal.SIGUSR1)
+        director._signalled()
         assert director.loop.running
         assert "packets by reason: 3 NO_SERVICE\n" in text.getvalue()
         director.engine.ns.reasons[Reason.NO_SERVICE] += 1
     assert "packets by reason: 4 NO_SERVICE\n" in text.getvalue()
+
+
+@pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_while_it_starts_or_ends_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    text, now = io.StringIO(), [1000.0]
+
+    def come(*_: object) -> None:
+        os.kill(os.getpid(), number)
+
+    with make(tmp_path, text, now) as director:
+        monkeypatch.setattr(director.chains, "update", come)
+        take_out = director.chains.close
+
+        def close() -> None:
+            come()
+            take_out()
+
+        monkeypatch.setattr(director.chains, "close", close)
+        watch = director.loop.watch
+        monkeypatch.setattr(
+            director.loop, "watch", lambda source, handler: source.fileno() < 0 or watch(source, handler)
+        )
+        director.start()
+        director.run()
+        assert f"{number.name}: ending" in text.getvalue()
+    assert events[-1] == "chains out"
+    assert "ended after 0 packets" in text.getvalue()
 
 
 @pytest.mark.usefixtures("parts")
