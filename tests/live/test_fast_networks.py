@@ -15,6 +15,7 @@ from pyvs.lab.director import Director
 from pyvs.lab.errors import LabError
 from pyvs.lab.howto import PLANS, ipvsadm_lines, topology
 from pyvs.lab.lab import Lab
+from pyvs.netlink.unix import UnixTransport
 
 pytestmark = [pytest.mark.live, pytest.mark.root]
 
@@ -126,18 +127,20 @@ def test_what_falls_silent_while_nobody_looks_is_gone_afterwards(bpffs: Path, tm
     rules = tmp_path / "rules"
     lines = ["--set 900 120 2", f"-A -u {service} -s rr", f"-a -u {service} -r {PLAN.servers[0]}:7001 -m"]
     rules.write_text("\n".join(lines) + "\n")
-    options = ["--fast", "tc", "--fast-new", "on", "--rules", str(rules)]
+    # Small tables: of large ones, the next sweep may begin ten seconds after the last.
+    options = ["--fast", "tc", "--fast-new", "on", "--fast-connections", "1024", "--rules", str(rules)]
 
     def exchange() -> None:
         for _ in range(5):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-                asking.settimeout(2)
+                asking.settimeout(5)
                 asking.connect((PLAN.virtual, 7001))
                 asking.send(b"hello")
                 assert asking.recv(100) == b"hello"
 
     def listed(director: Director) -> int:
-        return len(director.adm("-Lnc").splitlines()[2:])
+        with contextlib.closing(UnixTransport(director.socket)) as transport:
+            return len(transport.proc("ip_vs_conn").splitlines()[1:])
 
     with Lab(topology("nat", (4,))) as lab:
         lab.start("server1", [sys.executable, "-c", ECHO])
@@ -148,10 +151,12 @@ def test_what_falls_silent_while_nobody_looks_is_gone_afterwards(bpffs: Path, tm
             director.kill()
             lab["client2"].call(exchange)  # without a director
         with Director(lab, options) as director:
+            (row,) = director.rows({})
+            assert (row.connections, row.rate) == (10, 0), director.log_file.read_text()
             wait.until(lambda: listed(director) == 0, "they are still listed", 8)
             wait.until(lambda: [row.inactive for row in director.rows({})] == [0], "they still count", 8)
-            (row,) = (line.split() for line in director.adm("-Ln --stats --exact").splitlines()[-1:])
-            assert row[2:5] == ["10", "10", "10"], director.log_file.read_text()
+            words = director.adm("-Ln --stats --exact").splitlines()[-1].split()
+            assert words[2:5] == ["10", "10", "10"], director.log_file.read_text()
 
 
 def _answers(lab: Lab) -> bool:

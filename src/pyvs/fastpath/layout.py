@@ -307,7 +307,7 @@ OWNER: Final = Layout(
     STATS,
 )
 """Whose a destination is: the service, so that another daemon finds it again. af 0: nobody's. The counters are the
-engine's share: of packets that went up."""
+engine's share, of packets that went up, less what ZERO takes off: below nothing they are modulo 2**64."""
 
 CHANGE: Final = Layout(
     "change",

@@ -9,10 +9,12 @@ Most destinations have seen nothing since the last look: their bytes are compare
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pyvs.core.flags import Forward
 from pyvs.core.services import thresholds
+from pyvs.core.stats import estimator
+from pyvs.core.stats.counters import Counters, Totals
 from pyvs.core.transmit.route import Mode, held_route
 from pyvs.fastpath.change import Changes, Kept
 from pyvs.fastpath.identity import identity
@@ -36,6 +38,7 @@ TOGETHER: Final = 256
 
 _COUNTS: Final = DEST.only("flags", "active", "inactive", "persistent")
 _FROM: Final = DEST.offset("flags")
+_U64: Final = (1 << 64) - 1
 
 
 class Ledger:
@@ -133,11 +136,6 @@ class Ledger:
                 left = STRETCH * LOOKS
                 yield
 
-    def pull_place(self, place: Place) -> None:
-        """Counts and counters of one destination. Raises OSError."""
-        self._pull_counts(place)
-        self._take_counters(place, self.fast.stats.read(place.number, 1)[0])
-
     def _pull_counts(self, place: Place) -> None:
         self._take_counts(place, self.fast.dests.read(place.number, 1)[0])
 
@@ -185,12 +183,26 @@ class Ledger:
     def _take_counters(self, place: Place, raw: bytes) -> None:
         if raw == place.counters:
             return
-        now = self.fast.stats.sum(raw)
-        if now["inpkts"] != place.pulled["inpkts"]:
+        more = self._read_counters(place, raw)
+        for stats in self._counters(place):
+            _add(stats, more)
+
+    def _read_counters(self, place: Place, raw: bytes) -> dict[str, int]:
+        """What has been counted since the last look, which is this one from now on."""
+        before, now = place.pulled, self.fast.stats.sum(raw)
+        if now["inpkts"] != before["inpkts"]:
             held_route(self.ns, place.dest, Mode.KNOWN_NH if place.dest.forward == Forward.DROUTE else 0)
-        self._credit(place, {name: now[name] - place.pulled[name] for name in COUNTERS})
-        place.pulled = now
-        place.counters = raw
+        place.pulled, place.counters = now, raw
+        return {name: now[name] - before[name] for name in COUNTERS}
+
+    def _inherit(self, place: Place) -> None:
+        """Take over what another daemon knew of a destination that is new here. Raises OSError."""
+        self._pull_counts(place)
+        counted = self._read_counters(place, self.fast.stats.read(place.number, 1)[0])
+        owner = self.changes.owners.at(place.number)
+        past = Totals(*(counted[name] + _signed(owner[f"stats_{name}"]) for name in COUNTERS))
+        for stats in self._counters(place):
+            estimator.inherit(stats, past)
 
     @staticmethod
     def _kept(place: Place) -> Kept:
@@ -198,9 +210,9 @@ class Ledger:
         dest = place.dest
         return dest.activeconns - place.active, dest.inactconns - place.inactive, dest.overloaded
 
-    def _credit(self, place: Place, more: dict[str, int]) -> None:
-        for stats in (place.dest.stats, place.service.stats, self.ns.stats):
-            _add(stats, more)
+    def _counters(self, place: Place) -> tuple[Counters, Counters, Counters]:
+        """Whose counters a destination's are."""
+        return place.dest.stats, place.service.stats, self.ns.stats
 
     # ---- whose a number is ---------------------------------------------------
 
@@ -213,13 +225,15 @@ class Ledger:
 
     @staticmethod
     def _share(place: Place) -> tuple[int, ...]:
+        """The engine's share, less what ZERO takes off both: that may be less than nothing."""
         stats, pulled = place.dest.stats, place.pulled
+        base = stats.base
         return (
-            stats.conns - pulled["conns"],
-            stats.inpkts - pulled["inpkts"],
-            stats.outpkts - pulled["outpkts"],
-            stats.inbytes - pulled["inbytes"],
-            stats.outbytes - pulled["outbytes"],
+            stats.conns - base.conns - pulled["conns"],
+            stats.inpkts - base.inpkts - pulled["inpkts"],
+            stats.outpkts - base.outpkts - pulled["outpkts"],
+            stats.inbytes - base.inbytes - pulled["inbytes"],
+            stats.outbytes - base.outbytes - pulled["outbytes"],
         )
 
     @staticmethod
@@ -231,7 +245,7 @@ class Ledger:
             vport=vport.to_bytes(2, "big"),
             protocol=protocol,
             af=family,
-            **{f"stats_{name}": max(count, 0) for name, count in zip(COUNTERS, share, strict=True)},
+            **{f"stats_{name}": count & _U64 for name, count in zip(COUNTERS, share, strict=True)},
         )
 
     @staticmethod
@@ -291,6 +305,11 @@ def _live(row: bytes) -> int:
     return max(int(active + inactive + persistent), 0)
 
 
-def _add(stats: Any, more: dict[str, int]) -> None:
+def _signed(number: int) -> int:
+    """A count less than nothing, as `_signature` has written it."""
+    return number - (1 << 64) if number >> 63 else number
+
+
+def _add(stats: Counters, more: dict[str, int]) -> None:
     for name, value in more.items():
         setattr(stats, name, getattr(stats, name) + value)

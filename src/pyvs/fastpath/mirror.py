@@ -219,9 +219,7 @@ class Mirror(Ledger):
         number = self.waiting.pop(identity(service, dest), None) if self.waiting else None
         if number is not None:
             place = self._placed(number, dest, service)
-            owner = self.changes.owners.at(number)
-            self._credit(place, {name: owner[f"stats_{name}"] for name in COUNTERS})
-            self.pull_place(place)
+            self._inherit(place)
             self._renew_one(service, place, back, again)
             return place
         number = self._next_free()

@@ -10,11 +10,13 @@ from tests.unit.fastpath.memory import MemoryChanges, MemoryFast, in_memory
 
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.flags import Family, Forward, Proto
+from pyvs.core.stats import estimator
+from pyvs.core.stats.counters import Counters, Rates, Totals
 from pyvs.fastpath import links, pins
 from pyvs.fastpath.identity import identity
 from pyvs.fastpath.layout import OWNER
 from pyvs.fastpath.takeover import forget_dead, left_behind
-from pyvs.testing.shared import VIP, packed
+from pyvs.testing.shared import VIP, Shared, packed
 
 SIX = packed("2001:db8::100")
 
@@ -82,6 +84,59 @@ def test_the_next_daemon_gives_the_same_numbers_and_counts() -> None:
     assert (dest.activeconns, dest.inactconns, dest.refcnt) == (3, 1, 4)
     assert (dest.stats.conns, dest.stats.inpkts) == (9, 40)
     assert after.engine.ns.stats.inpkts == 40
+
+
+def next_daemon(fast: MemoryFast, changes: MemoryChanges) -> Shared:
+    """One with the same rules, that has taken the maps over."""
+    after, _, _ = in_memory()
+    after.fast = after.mirror.fast = fast
+    after.mirror.changes = changes
+    after.mirror.inherit(left_behind(changes, fast.dests))
+    after.service()
+    return after
+
+
+def counters_of(shared: Shared) -> list[Counters]:
+    (service,) = shared.engine.ns.services
+    return [shared.dest(1).stats, service.stats, shared.engine.ns.stats]
+
+
+def test_what_another_daemon_counted_is_shown_at_once_and_makes_no_rate() -> None:
+    before, fast, changes = in_memory()
+    before.service()
+    fast.count(before.mirror.places[before.dest(1)].number, conns=9, inpkts=40)
+    before.dest(1).stats.conns += 3  # the engine's
+    before.mirror.pull()
+    after = next_daemon(fast, changes)
+    for stats in counters_of(after):
+        assert estimator.totals(stats) == Totals(12, 40)
+        estimator.estimate(stats)
+        assert estimator.totals(stats) == Totals(12, 40)
+        assert estimator.rates(stats) == Rates()
+        stats.inpkts += 200
+        estimator.estimate(stats)
+        assert estimator.rates(stats).inpps == 25
+    third = next_daemon(fast, changes)
+    assert estimator.totals(third.dest(1).stats) == Totals(12, 40)
+
+
+def test_what_zero_took_off_stays_off() -> None:
+    before, fast, changes = in_memory()
+    before.service()
+    number = before.mirror.places[before.dest(1)].number
+    fast.count(number, conns=9, inpkts=40)
+    before.mirror.pull()
+    for stats in counters_of(before):
+        estimator.estimate(stats)
+    before.engine.control.zero(None, before.now)
+    fast.count(number, conns=1, inpkts=2)
+    before.dest(1).stats.outpkts += 5
+    before.mirror.pull()
+    after = next_daemon(fast, changes)
+    fast.count(number, inpkts=1)
+    after.mirror.pull()
+    for stats in counters_of(next_daemon(fast, changes)):
+        assert estimator.totals(stats) == Totals(1, 3, 5)
 
 
 def test_what_is_left_of_dead_namespaces_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

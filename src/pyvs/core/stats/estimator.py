@@ -7,6 +7,7 @@ All in whole numbers with the kernel's scales, so that the readings are equal: c
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import add
 from typing import TYPE_CHECKING, Final
 
 from pyvs.core.stats.counters import Counters, Rates, Totals
@@ -68,6 +69,18 @@ def zero(counters: Counters) -> None:
     """Begin to show from zero what the last run saw; the counters go on. Kernel: `ip_vs_zero_stats`."""
     counters.base = counters.last = counters.shown
     counters.estimates = [0, 0, 0, 0, 0]
+
+
+def inherit(counters: Counters, past: Totals) -> None:
+    """Go on from what another engine counted: it is shown at once, and no rate comes of it."""
+    for name, count in past._asdict().items():
+        setattr(counters, name, getattr(counters, name) + count)
+    counters.shown = _sum(counters.shown, past)
+    counters.last = _sum(counters.last, past)
+
+
+def _sum(some: Totals, more: Totals) -> Totals:
+    return Totals(*map(add, some, more))
 
 
 def run(ns: Namespace) -> Iterator[None]:

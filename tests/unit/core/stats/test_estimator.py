@@ -70,6 +70,24 @@ def test_zero_takes_what_was_shown(seen: int, unseen: int, later: int) -> None:
     assert counters.conns == seen + unseen + later
 
 
+@given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 100), st.integers(-50, 100))
+def test_what_is_inherited_is_shown_and_makes_no_rate(seen: int, base: int, unseen: int, past: int) -> None:
+    counters, other = Counters(), Counters()
+    for one in (counters, other):
+        one.inpkts = base
+        estimator.estimate(one)
+        estimator.zero(one)
+        one.inpkts += seen
+        estimator.estimate(one)
+        one.inpkts += unseen
+    estimator.inherit(counters, Totals(inpkts=past))
+    for _ in range(2):
+        assert estimator.rates(counters) == estimator.rates(other)
+        assert estimator.totals(counters).inpkts == estimator.totals(other).inpkts + past
+        estimator.estimate(counters)
+        estimator.estimate(other)
+
+
 def test_everything_is_estimated_but_what_lies_in_the_trash() -> None:
     ns = Namespace(FixedEnvironment())
     control = Control(ns)
