@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pyvs.lab import wait
-from pyvs.lab.decapsulate import DEVICES
+from pyvs.lab.decapsulate import DEVICES, listens
 from pyvs.lab.director import Director, ServerRow
 from pyvs.lab.howto import INLET, PLANS, ipvsadm_lines, topology
 from pyvs.lab.lab import Lab, write_sysctl
@@ -157,10 +157,10 @@ def run(settings: Settings, watcher: Watcher) -> Outcome:
     return outcome
 
 
-def start_servers(lab: Lab, method: str, families: Sequence[int], patience: float = 15.0) -> None:
+def start_servers(lab: Lab, method: str, families: Sequence[int]) -> None:
     """Web servers, and the ends of tunnels, on all real servers; returns when all answer the director.
 
-    Raises LabError when one doesn't within its patience, in seconds.
+    Raises LabError when one doesn't.
     """
     servers = [host.name for host in lab.topology.hosts if host.name.startswith("server")]
     versions = [str(family) for family in families]
@@ -170,15 +170,14 @@ def start_servers(lab: Lab, method: str, families: Sequence[int], patience: floa
             end_tunnels(lab, name, families)
     for family in families:
         for name, address in zip(servers, PLANS[family].servers, strict=True):
-            wait.until(
-                _answering(lab, address), f"The web server of {name} did not answer at {address}", patience
-            )
+            wait.until(_answering(lab, address), f"The web server of {name} did not answer at {address}")
 
 
 def end_tunnels(lab: Lab, host: str, families: Sequence[int]) -> None:
     """Let a real server take packets out of tunnels: by the kernel where its modules are loaded, else by our program.
 
     Not by both: a raw socket gets a copy of what a device takes, and a device that is down answers with an error.
+    Returns when they are taken out. Raises LabError.
     """
     there = lab[host].call(lambda: {name for _, name in socket.if_nameindex()})
     by_kernel = [family for family in families if DEVICES[family] in there]
@@ -186,9 +185,13 @@ def end_tunnels(lab: Lab, host: str, families: Sequence[int]) -> None:
         lab.run(host, ["ip", "link", "set", DEVICES[family], "up"])
         if family == 4:
             lab[host].call(lambda: write_sysctl(host, "net/ipv4/conf/tunl0/rp_filter", "0"))
-    by_program = [str(family) for family in families if family not in by_kernel]
+    by_program = [family for family in families if family not in by_kernel]
     if by_program:
-        lab.start(host, [sys.executable, "-m", "pyvs.lab.decapsulate", INLET, *by_program])
+        lab.start(host, [sys.executable, "-m", "pyvs.lab.decapsulate", INLET, *map(str, by_program)])
+        # A packet that comes earlier is answered with an error.
+        wait.until(
+            lambda: lab[host].call(lambda: listens(by_program)), f"The tunnels of {host} did not end there"
+        )
 
 
 def _answering(lab: Lab, address: str) -> Callable[[], bool]:

@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from pyvs.core.packet.checksum import checksum, fold, pseudo_sum
@@ -21,6 +22,8 @@ INNER: Final = {socket.IPPROTO_IPIP: 0x0800, socket.IPPROTO_IPV6: 0x86DD}
 """What is inside, as an Ethernet type, by the outer header's protocol."""
 
 OUTER: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
+RAW: Final = {4: "raw", 6: "raw6"}
+"""The kernel's lists of raw sockets, by the outer family."""
 DEVICES: Final = {4: "tunl0", 6: "ip6tnl0"}
 """The kernel's own tunnel ends: in every namespace as soon as their modules are loaded."""
 
@@ -97,6 +100,16 @@ class Decapsulator:
                     packet = inner_packet(tunnel.recv(65535), key.data)
                     if packet:
                         self.out.send(frame(self.hardware, finished(packet)))
+
+
+def listens(families: Sequence[int], folder: Path = Path("/proc/thread-self/net")) -> bool:
+    """Whether somebody in this namespace takes packets out of tunnels of these outer families by raw sockets."""
+    for family in families:
+        lines = (folder / RAW[family]).read_text().splitlines()[1:]
+        taken = {int(line.split()[1].rpartition(":")[2], 16) for line in lines}
+        if not taken.issuperset(INNER):
+            return False
+    return True
 
 
 if __name__ == "__main__":

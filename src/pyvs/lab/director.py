@@ -19,6 +19,8 @@ from pyvs.netlink.client import Client
 from pyvs.netlink.unix import VARIABLE, UnixTransport
 
 HOST: Final = "director"
+PATIENCE: Final = 60.0
+"""Seconds that it gets to be ready."""
 LAST_LINES: Final = 12
 """So many lines of the director's log are shown when something fails."""
 
@@ -89,7 +91,7 @@ class Director:
         self.stop()
 
     def _wait(self) -> None:
-        wait.until(self._is_ready, "The director was not ready", 20)
+        wait.until(self._is_ready, "The director was not ready", PATIENCE)
 
     def _is_ready(self) -> bool:
         assert self.process is not None

@@ -10,14 +10,14 @@ from typing import IO, Final, Self
 
 from pyvs.datapath import system
 from pyvs.lab.errors import LabError
-from pyvs.lab.namespace import Namespace, kill
+from pyvs.lab.namespace import SECONDS, Namespace, kill
 from pyvs.lab.topology import Host, Topology
 
 WIRES: Final = "wires"
 """The namespace that holds the bridges, one a segment."""
 
-PATIENCE: Final = 5.0
-"""Seconds that a process gets to end by SIGTERM before it is killed."""
+PATIENCE: Final = 30.0
+"""Seconds that a process gets to end by SIGTERM before it is killed: a director on a busy machine needs some."""
 
 
 class Lab:
@@ -94,7 +94,7 @@ class Lab:
         arguments: Sequence[str],
         *,
         given: str | None = None,
-        timeout: float = 20,
+        timeout: float = SECONDS,
         environment: dict[str, str] | None = None,
     ) -> str:
         """What a program on a host wrote.

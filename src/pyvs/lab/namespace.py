@@ -8,12 +8,14 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
-from typing import IO, Generic, Self, TypeVar
+from typing import IO, Final, Generic, Self, TypeVar
 
 from pyvs.datapath import system
 from pyvs.lab.errors import LabError
 
 T = TypeVar("T")
+SECONDS: Final = 60.0
+"""Until a program that does not end is given up."""
 
 
 class _Errand(threading.Thread, Generic[T]):
@@ -114,7 +116,7 @@ class Namespace:
         *,
         given: str | None = None,
         descriptors: Sequence[int] = (),
-        timeout: float = 20,
+        timeout: float = SECONDS,
         environment: dict[str, str] | None = None,
     ) -> str:
         """What the program wrote, when it has ended well.

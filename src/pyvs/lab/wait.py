@@ -11,9 +11,11 @@ from pyvs.lab.namespace import Namespace
 
 PAUSE: Final = 0.02
 """Seconds between two tries."""
+SECONDS: Final = 30.0
+"""Until what is waited for is given up: on a busy machine programs take ten times as long to start."""
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
     """Return as soon as the condition holds.
 
     Raises LabError with `what` in it when it doesn't within the time.

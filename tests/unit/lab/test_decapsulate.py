@@ -1,11 +1,12 @@
 import socket
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pyvs.core.packet.checksum import fold, pseudo_sum, sum16
-from pyvs.lab.decapsulate import finished, frame, inner_packet
+from pyvs.lab.decapsulate import finished, frame, inner_packet, listens
 
 INNER_4 = bytes.fromhex("4500001c000100004011000001020304050607080035003500080000")
 INNER_6 = bytes.fromhex("6000000000003b40") + bytes(range(32))
@@ -36,6 +37,26 @@ def test_bytes_after_the_inner_packet_are_left_out(inner: bytes) -> None:
 def test_whatever_comes_is_a_packet_or_nothing(data: bytes, family: socket.AddressFamily) -> None:
     packet = inner_packet(data, family)
     assert packet is None or (packet in data and (not packet or packet[0] >> 4 in (4, 6)))
+
+
+RAW_SOCKETS = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+{}"""
+ONE = "  {0}: {1}:{0:04X} 00000000:0000 07 00000000:00000000 00:00000000 00000000  0  0 5 2 0000000000000000 0\n"
+
+
+@pytest.mark.parametrize(
+    ("four", "six", "both"), [((4, 41), (41, 4), True), ((4, 41), (4,), False), ((1, 4), (), False)]
+)
+def test_it_is_seen_whether_a_tunnel_ends_here(
+    tmp_path: Path, four: tuple[int, ...], six: tuple[int, ...], both: bool
+) -> None:
+    for name, address, protocols in (("raw", "0" * 8, four), ("raw6", "0" * 32, six)):
+        lines = "".join(ONE.format(protocol, address) for protocol in protocols)
+        (tmp_path / name).write_text(RAW_SOCKETS.format(lines))
+    assert listens((4, 6), tmp_path) is both
+    assert listens((4,), tmp_path) is (41 in four)
+    assert listens((), tmp_path)
 
 
 @pytest.mark.parametrize(("packet", "kind"), [(INNER_4, "0800"), (INNER_6, "86dd")])
