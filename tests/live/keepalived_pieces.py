@@ -21,8 +21,8 @@ HTTP_GET: Final = """\
                 path /
                 status_code 200
             }}
-            connect_timeout 1
+            connect_timeout 10
             retry 0
         }}
 """
-"""A server serves while its page comes."""
+"""A server serves while its page comes: one that has ended refuses at once, one on a busy machine takes its time."""

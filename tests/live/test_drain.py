@@ -28,7 +28,7 @@ def pyvs(director: Director, *words: str) -> str:
 def listening(lab: Lab, host: str) -> Iterator[socket.socket]:
     """A socket that listens on a host, on all its addresses."""
     door = lab[host].call(lambda: socket.create_server(("", PORT)))
-    door.settimeout(10)
+    door.settimeout(30)
     try:
         yield door
     finally:
@@ -36,8 +36,8 @@ def listening(lab: Lab, host: str) -> Iterator[socket.socket]:
 
 
 def connect(lab: Lab) -> socket.socket:
-    ours = lab["client1"].call(lambda: socket.create_connection((VIRTUAL, PORT), 5))
-    ours.settimeout(10)
+    ours = lab["client1"].call(lambda: socket.create_connection((VIRTUAL, PORT), 15))
+    ours.settimeout(30)
     return ours
 
 
@@ -49,7 +49,7 @@ def set_up(director: Director, method: str, servers: int) -> None:
 
 def was_reset(end: socket.socket) -> bool:
     """Whether an end learns by a RST that it is over."""
-    end.settimeout(8)
+    end.settimeout(30)
     try:
         while end.recv(65536):
             pass
@@ -72,17 +72,18 @@ def test_a_long_download_is_reset_at_both_ends_when_the_deadline_comes(method: s
 
             def upload() -> None:
                 with suppress(OSError):
-                    theirs.settimeout(10)
+                    theirs.settimeout(30)
                     try:
-                        while True:
+                        while time.monotonic() < begin + 60:
                             theirs.sendall(bytes(20_000))
                             time.sleep(0.01)
                     except ConnectionResetError:
                         seen.append("reset")
 
+            begin = time.monotonic()
             sender = threading.Thread(target=upload)
             sender.start()
-            begin = time.monotonic()
+            asked = time.monotonic()
             pyvs(director, "drain", SERVERS[0], "--deadline", "2s", "--no-wait")
             total = 0
             try:
@@ -90,12 +91,12 @@ def test_a_long_download_is_reset_at_both_ends_when_the_deadline_comes(method: s
                     total += len(data)
             except ConnectionResetError:
                 seen.append("reset")
-            assert 1.5 < time.monotonic() - begin < 5
-            assert total > 500_000
-            sender.join(10)
-            assert seen == ["reset", "reset"]
+            assert time.monotonic() - asked >= 2.0
+            assert total > 100_000
+            sender.join(70)
             ours.close()
             theirs.close()
+            assert seen == ["reset", "reset"]
 
 
 @pytest.mark.parametrize("method", ["nat", "dr", "tun"])
@@ -132,14 +133,11 @@ def test_new_connections_go_elsewhere_until_the_draining_is_cancelled() -> None:
         for _ in range(4):
             connect(lab).close()
             second.accept()[0].close()
-        for near, far in ((ends[0], kept[0]), (ends[0], kept[1])):
-            with suppress(TimeoutError):
-                near.sendall(b"x")
-                far.settimeout(1)
-                assert far.recv(1) == b"x"
-                break
-        else:
-            raise AssertionError("the old connection does not go on")
+        for near in ends:
+            (far,) = (end for end in kept if end.getpeername() == near.getsockname())
+            far.settimeout(15)
+            near.sendall(b"x")
+            assert far.recv(1) == b"x", "the old connection does not go on"
         assert "weight 5 again" in pyvs(director, "drain", SERVERS[0], "--cancel")
         connect(lab).close()
         connect(lab).close()
@@ -164,7 +162,7 @@ def test_draining_survives_kill_9_and_the_connection_is_reset_after_it(tmp_path:
             theirs, _ = door.accept()
             begin = time.monotonic()
             told = pyvs(director, "drain", SERVERS[0], "--deadline", "1s")  # it waits until it is over
-            assert 1.0 < time.monotonic() - begin < 4.0
+            assert time.monotonic() - begin >= 1.0
             assert "has no connections; 1 of 1 was reset" in told
             assert was_reset(ours)
             assert was_reset(theirs)
@@ -175,14 +173,14 @@ def test_draining_survives_kill_9_and_the_connection_is_reset_after_it(tmp_path:
 def test_at_expiry_both_ends_are_told_if_the_service_says_so() -> None:
     with Lab(topology("nat")) as lab, Director(lab) as director, listening(lab, "server1") as door:
         set_up(director, "nat", 1)
-        pyvs(director, "policy", "-t", f"{VIRTUAL}:{PORT}", "--idle", "1s", "--at-expiry", "rst")
         ours = connect(lab)
         theirs, _ = door.accept()
+        theirs.settimeout(15)
+        # From its next packet on, so that a busy machine has time to open it.
+        pyvs(director, "policy", "-t", f"{VIRTUAL}:{PORT}", "--idle", "1s", "--at-expiry", "rst")
         ours.sendall(b"hello")
         assert theirs.recv(5) == b"hello"
-        begin = time.monotonic()
         assert was_reset(ours)
-        assert time.monotonic() - begin < 4
         assert was_reset(theirs)
         ours.close()
         theirs.close()

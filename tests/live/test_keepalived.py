@@ -25,7 +25,7 @@ PLAN = PLANS[4]
 VIP = PLAN.virtual
 FLOATING = "207.175.44.120"
 ONE, TWO, THREE = PLAN.servers
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 CONFIG = (
     """
@@ -53,7 +53,7 @@ global_defs {{
     real_server {two} 80 {{
         weight 2
         TCP_CHECK {{
-            connect_timeout 1
+            connect_timeout 10
             retry 0
         }}
     }}
@@ -62,7 +62,7 @@ global_defs {{
         inhibit_on_failure
         MISC_CHECK {{
             misc_path "/usr/bin/test -e {folder}/fine"
-            misc_timeout 2
+            misc_timeout 10
         }}
     }}
 }}
@@ -81,7 +81,7 @@ virtual_server group FARM {{
         weight 4
         TCP_CHECK {{
             connect_port 80
-            connect_timeout 1
+            connect_timeout 10
             retry 0
         }}
     }}
@@ -185,7 +185,7 @@ def keepalived(lab: Lab, tmp_path: Path) -> Iterator[Keepalived]:
 
 def ask(address: str, port: int = 80) -> str:
     """The name of the server that answers."""
-    connection = http.client.HTTPConnection(address, port, timeout=5)
+    connection = http.client.HTTPConnection(address, port, timeout=15)
     try:
         connection.request("GET", "/")
         return connection.getresponse().read().decode().partition("<title>")[2].partition("</title>")[0]
@@ -244,10 +244,12 @@ def test_groups_marks_synchronisation_vrrp_and_reload(lab: Lab, web: Web, keepal
     keepalived.start()
     keepalived.has((f"{ONE}:80", 1), (f"{TWO}:80", 2), (f"{THREE}:80", 3))
 
-    wait.until(lambda: set(keepalived.table) >= FARM, "the group did not come", PATIENCE)
-    table = keepalived.table
-    for service in FARM:
-        assert list(table[service].values()) == [4]
+    def farm_is_there() -> bool:
+        """With its server, which keepalived adds after the services."""
+        table = keepalived.table
+        return all(list(table.get(service, {}).values()) == [4] for service in FARM)
+
+    wait.until(farm_is_there, "the group did not come", PATIENCE)
     farm = next(view for view in keepalived.director.client.get_services() if str(view.spec.key) == "FWM 7")
     assert (farm.spec.scheduler, farm.spec.timeout) == ("wlc", 120)
 

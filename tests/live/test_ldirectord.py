@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.live, pytest.mark.root, pytest.mark.slow]
 PLAN = PLANS[4]
 ONE, TWO, _ = PLAN.servers
 CONFIG = f"""
-checktimeout=2
+checktimeout=10
 checkinterval=1
 autoreload=no
 quiescent=no
@@ -73,7 +73,7 @@ def test_servers_come_and_go_by_an_http_check(lab: Lab, tmp_path: Path) -> None:
         )
 
         def has(expected: dict[str, int]) -> None:
-            wait.until(lambda: weights(director) == expected, f"the servers were not {expected}", 20)
+            wait.until(lambda: weights(director) == expected, f"the servers were not {expected}", 60)
 
         has({ONE: 3, TWO: 5})
         lab.stop(one)

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def rules(method: str, port: int = 80) -> str:
     return "\n".join(lines) + "\n"
 
 
-def ask(address: str, port: int = 80, timeout: float = 5.0) -> str:
+def ask(address: str, port: int = 80, timeout: float = 15.0) -> str:
     """The name of the server that answers."""
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
@@ -70,7 +71,7 @@ def running(lab: Lab, tmp_path: Path, text: str, *options: str) -> Iterator[Dire
     file = tmp_path / "rules"
     file.write_text(text)
     with Director(lab, ("--fast", "off", "--rules", str(file), *options)) as director:
-        wait.until(lambda: "ready:" in director.log_file.read_text(), "The director was not ready", 20)
+        wait.until(lambda: "ready:" in director.log_file.read_text(), "The director was not ready", 60)
         yield director
 
 
@@ -106,13 +107,18 @@ def test_it_stands_behind_the_hosts_filter(last: str, nat: Lab, tmp_path: Path) 
     nat["director"].run(["iptables-restore", "--noflush"], given="\n".join(lines) + "\n")
     with running(nat, tmp_path, rules("nat")) as director:
         assert asked(nat, PLANS[4].virtual) == Counter(dict.fromkeys(SERVERS, 10))
-        wait.until(
-            lambda: director.client.get_services()[0].totals.conns == 30, "The estimator did not count", 10
-        )
-        before = director.adm("-Ln --stats")
         with pytest.raises(TimeoutError):
             nat["client2"].call(lambda: ask(PLANS[4].virtual, timeout=0.5))
-        assert director.adm("-Ln --stats") == before
+        listed = director.client.proc("ip_vs_conn")
+        assert [ip_address(client).packed.hex().upper() in listed for client in PLANS[4].clients[:2]] == [
+            True,
+            False,
+        ]
+        assert asked(nat, PLANS[4].virtual, 1).total() == 1
+        wait.until(
+            lambda: director.client.get_services()[0].totals.conns >= 31, "The estimator did not count"
+        )
+        assert director.client.get_services()[0].totals.conns == 31
 
 
 def test_nothing_stays_behind_after_sigterm(nat: Lab, tmp_path: Path) -> None:
@@ -155,7 +161,7 @@ def test_with_bypass_the_hosts_stack_answers_while_the_director_is_away(nat: Lab
         director.process.send_signal(signal.SIGKILL)
         director.process.wait(10)
         with pytest.raises(ConnectionRefusedError):
-            nat["client1"].call(lambda: ask(virtual, timeout=0.5))
+            nat["client1"].call(lambda: ask(virtual))
 
 
 def test_a_connection_survives_while_the_director_is_frozen(nat: Lab, tmp_path: Path) -> None:
@@ -165,7 +171,7 @@ def test_a_connection_survives_while_the_director_is_frozen(nat: Lab, tmp_path: 
         process = director.process
 
         def talk() -> str:
-            connection = http.client.HTTPConnection(PLANS[4].virtual, 80, timeout=10)
+            connection = http.client.HTTPConnection(PLANS[4].virtual, 80, timeout=30)
             connection.request("GET", "/")
             first = connection.getresponse().read()
             process.send_signal(signal.SIGSTOP)
@@ -204,12 +210,12 @@ def test_only_what_concerns_services_is_queued(nat: Lab, tmp_path: Path) -> None
         return sum(int(line.split()[7]) for line in text.splitlines())
 
     def dial(address: str, port: int) -> None:
-        with pytest.raises(ConnectionRefusedError), socket.create_connection((address, port), 2):
+        with pytest.raises(ConnectionRefusedError), socket.create_connection((address, port), 15):
             pass
 
     def ping(address: str) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
-            raw.settimeout(2)
+            raw.settimeout(15)
             raw.sendto(bytes.fromhex("0800f7ff00000000"), (address, 0))
             assert raw.recv(100)[20] == 0
 
@@ -232,7 +238,7 @@ def test_a_second_director_is_refused(nat: Lab, tmp_path: Path) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
         assert process.returncode == 2
         assert err.count("\n") == 1
         assert "another director runs in this network namespace: end it first" in err
@@ -245,7 +251,7 @@ def test_a_queue_in_use_is_named(nat: Lab, tmp_path: Path) -> None:
         [program("pyvs"), "run", "--socket", str(tmp_path / "door"), "--queue", "4710"],
         stderr=subprocess.PIPE,
     )
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     queue.close()
     assert process.returncode == 2
     assert "queue 4711 is taken by another program" in err
@@ -259,7 +265,7 @@ def test_a_mistake_in_the_rules_changes_nothing(nat: Lab, tmp_path: Path) -> Non
         [program("pyvs"), "run", "--socket", str(tmp_path / "door"), "--rules", str(file)],
         stderr=subprocess.PIPE,
     )
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert f"{file}:9: " in err
     assert "expected" in err
@@ -280,7 +286,7 @@ def test_without_privilege_it_says_so(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=60,
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
@@ -294,9 +300,11 @@ def test_the_log_begins_with_what_hinders(nat: Lab, tmp_path: Path) -> None:
     )
     text = rules("nat") + "-A -t 198.51.100.7:80\n-a -t 198.51.100.7:80 -r 203.0.113.9:80 -g\n"
     with running(nat, tmp_path, text) as director:
-        log = director.log_file.read_text()
-    lines = log.partition("ready:")[0]
+        lines = director.log_file.read_text().partition("ready:")[0]
+        # Of the firewall it hears later where iptables takes long to answer.
+        wait.until(
+            lambda: "packets in state INVALID" in director.log_file.read_text(), "The firewall was not asked"
+        )
     assert "the virtual address 198.51.100.7 is not an address of this host" in lines
     assert "net.ipv4.ip_forward is 0" in lines
     assert "the server 203.0.113.9 is behind the gateway" in lines
-    assert "packets in state INVALID" in lines
