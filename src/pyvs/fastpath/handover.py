@@ -107,9 +107,10 @@ class Handover:
             table.fast.insert_entries(entries)
         except OSError:
             self._give_singly(place, both)
-            return
-        for conn, offloaded in both:
-            self._gone(conn, offloaded)
+        else:
+            for conn, offloaded in both:
+                self._gone(conn, offloaded)
+        table.mirror.sign(place)  # their first packets were the engine's
 
     def _displace(self, raw: bytes) -> None:
         """End a connection of these ends with a server that no rule names: the engine could not take it back."""

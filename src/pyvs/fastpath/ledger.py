@@ -122,14 +122,13 @@ class Ledger:
                 left -= 1
                 if self._take_counts(place, rows[row]):
                     left -= LOOKS
-                if gone is not None:
-                    if sums[row] != place.counters:
-                        self._take_counters(place, sums[row])
-                        left -= LOOKS
-                    if self._is_over(place):
-                        gone.append(place)
-                    else:
-                        self._sign(place)
+                if gone is not None and sums[row] != place.counters:
+                    self._take_counters(place, sums[row])
+                    left -= LOOKS
+                if gone is not None and self._is_over(place):
+                    gone.append(place)
+                else:
+                    self.sign(place)
                 if left <= 0:
                     break
             if left <= 0:
@@ -216,7 +215,7 @@ class Ledger:
 
     # ---- whose a number is ---------------------------------------------------
 
-    def _sign(self, place: Place) -> None:
+    def sign(self, place: Place) -> None:
         """Note whose the number is, and the engine's share of the counters. Raises OSError."""
         share = self._share(place)
         if share != place.share:

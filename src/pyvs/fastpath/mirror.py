@@ -187,7 +187,7 @@ class Mirror(Ledger):
         before = place.rests
         self._judge(place)
         self.write(place)
-        self._sign(place)
+        self.sign(place)
         place.stance = stance
         if before and not place.rests:
             again.append(place)

@@ -100,6 +100,23 @@ def test_the_engines_share_is_noted_when_it_grows() -> None:
     assert case.changes.owners.writes == [], "what programs counted is not the engine's"
 
 
+def test_who_is_killed_has_lost_little_of_what_the_engine_counted() -> None:
+    """The share is noted with each look at the counts, and when connections go to the maps."""
+    case = Case()
+
+    def noted() -> tuple[int, int]:
+        share = OWNER.unpack(case.changes.owners.held[case.place.number])
+        return share["stats_conns"], share["stats_inpkts"]
+
+    case.dest.stats.inpkts += 3
+    case.ledger.pull_counts()
+    assert noted() == (0, 3)
+    for port in (40000, 40001):  # one goes to each server
+        case.shared.from_client(port)
+    case.shared.settle()
+    assert noted() == (1, 4)
+
+
 def test_a_mark_of_overload_that_was_written_too_late_goes() -> None:
     """Programs saw the last connection end, and took the mark away, before ours was written."""
     case = Case()
