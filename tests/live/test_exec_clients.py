@@ -34,14 +34,14 @@ def compiled(folder: Path, *options: str) -> str:
         pytest.skip("needs gcc")
     target = folder / "sequences"
     command = ["gcc", "-O1", "-D_GNU_SOURCE", *options, "-o", str(target), str(CLIENTS / "sequences.c")]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=180)
     return str(target)
 
 
 def under_exec(director: Director, *words: str) -> str:
     """What a program writes under `pyvs exec`."""
     return director.lab.run(
-        "director", [program("pyvs"), "exec", *words], timeout=60, environment=director.environment
+        "director", [program("pyvs"), "exec", *words], timeout=120, environment=director.environment
     )
 
 
@@ -96,7 +96,7 @@ def test_a_director_that_is_started_anew_is_found_again(director: Director, tmp_
         )
         wait.until(lambda: answers(director), "the director was not there again")
         director.adm("-A -t 10.1.1.1:80")
-        out, _ = process.communicate("\n", timeout=20)
+        out, _ = process.communicate("\n", timeout=60)
         assert out == "1\n"
     finally:
         process.kill()
@@ -116,7 +116,7 @@ def test_the_exit_status_is_the_programs(director: Director, words: list[str]) -
             stderr=subprocess.DEVNULL,
             environment=director.environment,
         )
-        assert process.wait(20) in expected
+        assert process.wait(60) in expected
 
 
 def test_mobys_library_under_supervision(director: Director, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_mobys_library_under_supervision(director: Director, tmp_path: Path) -> 
         "CGO_ENABLED": "0",
     }
     command = ["go", "build", "-o", str(target), str(CLIENTS / "moby.go")]
-    subprocess.run(command, check=True, timeout=300, env=environment, cwd=tmp_path)
+    subprocess.run(command, check=True, timeout=900, env=environment, cwd=tmp_path)
     for _ in range(3):
         assert FINE in under_exec(director, "--supervise", "--", str(target))
         assert director.adm("-Ln").count("\n") == 3

@@ -93,7 +93,7 @@ ROOTLESS = """
 mount -t tmpfs none /run
 ip link set lo up
 {pyvs} run --no-state --rules /dev/null > /run/log 2>&1 &
-for try in $(seq 100); do grep -q ready: /run/log && break; sleep 0.2; done
+for try in $(seq 300); do grep -q ready: /run/log && break; sleep 0.2; done
 {pyvs} exec {option} -- {shell} {script}
 status=$?
 kill $!
@@ -107,7 +107,7 @@ exit $status
 def test_the_folder_is_there_for_everyone(shell: str, option: list[str]) -> None:
     with Lab(NETWORK) as lab, Director(lab) as director:
         words = [program("pyvs"), "exec", *option, "--", shell, "-c", SCRIPT]
-        found = lab.run("director", words, timeout=60, environment=director.environment)
+        found = lab.run("director", words, timeout=180, environment=director.environment)
         assert found.splitlines() == EXPECTED
 
 
@@ -121,7 +121,7 @@ def test_pyvs_shell_has_it_too() -> None:
             stderr=-1,
             environment={**director.environment, "SHELL": "/bin/bash", "PATH": "/usr/bin:/bin"},
         )
-        out, err = process.communicate(SCRIPT, timeout=60)
+        out, err = process.communicate(SCRIPT, timeout=180)
         assert (err, process.returncode) == ("", 0)
         assert out.splitlines() == EXPECTED
 
@@ -136,6 +136,6 @@ def test_it_is_there_without_root(tmp_path: Path, shell: str, option: list[str])
         pyvs=program("pyvs"), option=" ".join(option), shell=shell, script=tmp_path / "script"
     )
     done = subprocess.run(
-        [*outside, "sh", "-c", text], capture_output=True, text=True, timeout=90, check=False
+        [*outside, "sh", "-c", text], capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.stdout.splitlines(), done.returncode) == (EXPECTED, 0), done.stderr

@@ -46,7 +46,7 @@ import json, subprocess, sys
 rows = json.load(sys.stdin)
 for row in rows:
     done = subprocess.run(
-        ["sh", "-c", row["cmd"]], input=row.get("stdin", ""), text=True, timeout=30,
+        ["sh", "-c", row["cmd"]], input=row.get("stdin", ""), text=True, timeout=120,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )
     row["rc"], row["output"] = done.returncode, done.stdout
@@ -61,7 +61,7 @@ def told(director: Director, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
         "director",
         [program("pyvs"), "exec", "--", sys.executable, "-c", DRIVER],
         given=json.dumps(rows),
-        timeout=120,
+        timeout=600,
         environment=director.environment,
     )
     found: list[dict[str, Any]] = json.loads(answer)
@@ -93,7 +93,8 @@ def test_the_great_recording_is_answered_as_recorded(director: Director) -> None
     assert differences(rows, told(director, rows)) == []
 
 
-def test_what_is_saved_is_restored(director: Director) -> None:
+def test_what_is_saved_is_restored(director: Director, tmp_path: Path) -> None:
+    saved_file = tmp_path / "saved"
     rules = (
         "".join(
             f"-A -t 192.0.2.100:{port} -s wrr -p 300\n"
@@ -108,7 +109,7 @@ def test_what_is_saved_is_restored(director: Director) -> None:
         [
             {"cmd": "ipvsadm-restore", "stdin": rules},
             {"cmd": "ipvsadm-save -n"},
-            {"cmd": "ipvsadm-save -n > saved && ipvsadm -C && ipvsadm-restore < saved; rm saved"},
+            {"cmd": f"ipvsadm-save -n > {saved_file} && ipvsadm -C && ipvsadm-restore < {saved_file}"},
             {"cmd": "ipvsadm-save -n"},
         ],
     )

@@ -13,7 +13,7 @@ SCRIPT = """
 mount -t tmpfs none /run
 ip link set lo up
 {pyvs} run --no-state --rules /dev/null > /run/log 2>&1 &
-for try in $(seq 100); do grep -q ready: /run/log && break; sleep 0.2; done
+for try in $(seq 300); do grep -q ready: /run/log && break; sleep 0.2; done
 {pyvs} exec -- ipvsadm -A -t 127.0.0.1:80 -s rr
 {pyvs} exec --supervise -- ipvsadm -a -t 127.0.0.1:80 -r 127.0.0.2 -m
 {pyvs} exec -- ipvsadm -Sn
@@ -35,7 +35,7 @@ def test_both_ways_work_without_root() -> None:
         ["unshare", "-Urnm", "--map-root-user", "sh", "-c", SCRIPT.format(pyvs=program("pyvs"))],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
         check=False,
     )
     assert (done.stdout, done.returncode) == (

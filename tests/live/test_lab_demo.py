@@ -6,13 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pyvs.lab import wait
 from pyvs.lab.director import program
 
 pytestmark = [pytest.mark.live, pytest.mark.root, pytest.mark.slow]
@@ -48,7 +48,7 @@ class Demo:
         raise AssertionError(f"no line with {words!r}: {self.process.communicate()}")
 
     def end(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=90)
+        out, err = self.process.communicate(timeout=300)
         return self.process.returncode, out, err
 
     def left(self) -> list[str]:
@@ -95,10 +95,8 @@ def traces() -> dict[str, set[str]]:
 
 def gone(demo: Demo) -> bool:
     """Whether all processes have ended; the kernel may take a moment for those it kills."""
-    end = time.monotonic() + 5
-    while demo.left() and time.monotonic() < end:
-        pass
-    return demo.left() == []
+    wait.until(lambda: demo.left() == [], "Processes of the demo did not end", 60)
+    return True
 
 
 @pytest.mark.parametrize("family", ["4", "6"])

@@ -31,7 +31,7 @@ while True:
 """
 
 
-def ask(address: str, timeout: float = 5.0) -> tuple[str, str]:
+def ask(address: str, timeout: float = 15.0) -> tuple[str, str]:
     """The name of the server that answers, and the client's address that it saw."""
     connection = http.client.HTTPConnection(address, 80, timeout=timeout)
     try:
@@ -48,7 +48,7 @@ def ask(address: str, timeout: float = 5.0) -> tuple[str, str]:
 def ping(address: str) -> bytes:
     """What comes back for an ICMP echo request: type, identifier, number, data."""
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
-        raw.settimeout(5)
+        raw.settimeout(15)
         request = b"\x08\x00\x00\x00\x12\x34\x00\x01echo"
         request = request[:2] + checksum(request).to_bytes(2, "big") + request[4:]
         raw.sendto(request, (address, 0))
@@ -62,9 +62,7 @@ def lab() -> Iterator[Lab]:
     with Lab(topology("nat", (4,))) as lab:
         course.start_servers(lab, "nat", (4,))
         lab.start("client1", [sys.executable, "-m", "pyvs.lab.webserver", "outside", "80", "4"])
-        wait.until(
-            lambda: wait.answers(lab["client1"], PLAN.clients[0], 80), "The outside did not answer", 15
-        )
+        wait.until(lambda: wait.answers(lab["client1"], PLAN.clients[0], 80), "The outside did not answer")
         yield lab
 
 
@@ -111,13 +109,13 @@ def test_large_answers_and_long_transfers(lab: Lab, pyvs: Callable[[str], str]) 
     pyvs(f"masquerade add {PLAN.farm}")
     much = bytes(range(256)) * 8000
     door = lab["client1"].call(lambda: socket.create_server((PLAN.clients[0], 7000)))
-    call = lab["server1"].call(lambda: socket.create_connection((PLAN.clients[0], 7000), 5))
+    call = lab["server1"].call(lambda: socket.create_connection((PLAN.clients[0], 7000), 15))
     peer, address = door.accept()
     with door, call, peer:
         assert address[0] == PLAN.director_front
         for sender, receiver in ((call, peer), (peer, call)):
-            sender.settimeout(10)
-            receiver.settimeout(10)
+            sender.settimeout(30)
+            receiver.settimeout(30)
             sending = Thread(target=sender.sendall, args=(much,))
             sending.start()
             got = bytearray()
@@ -181,15 +179,15 @@ def test_under_agents_the_least_loaded_server_gets_all_new_requests(
         return [row.weight for row in director.rows({})]
 
     load("10%", "90%", "30%")
-    wait.until(lambda: served_by("server2"), "The least loaded was not chosen", 10)
-    wait.until(lambda: weights() == [1, 9, 3], "The weights did not follow", 10)
+    wait.until(lambda: served_by("server2"), "The least loaded was not chosen", 60)
+    wait.until(lambda: weights() == [1, 9, 3], "The weights did not follow", 60)
     load("80%", "20%", "30%")
-    wait.until(lambda: served_by("server1"), "The next least loaded was not chosen", 10)
+    wait.until(lambda: served_by("server1"), "The next least loaded was not chosen", 60)
     load("down", "20%", "30%")
-    wait.until(lambda: served_by("server3"), "One that is down was not left out", 10)
-    assert "the least loaded is" in director.last_words()
+    wait.until(lambda: served_by("server3"), "One that is down was not left out", 60)
+    assert "the least loaded is" in director.log_file.read_text()
     for server in PLAN.servers:
         pyvs(f"masquerade forget-agent {server}")
     assert len(pyvs("portfw -l").splitlines()) == 4
-    wait.until(lambda: weights() == [10, 10, 10], "The weights were not given back", 10)
+    wait.until(lambda: weights() == [10, 10, 10], "The weights were not given back", 60)
     lab.stop(*agents)

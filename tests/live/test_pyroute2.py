@@ -66,7 +66,7 @@ def test_services_and_servers(director: Director, tmp_path: Path, option: tuple[
         director.lab.run(
             "director",
             [program("pyvs"), "exec", *option, "--", python, str(script)],
-            timeout=60,
+            timeout=180,
             environment=director.environment,
         )
     )

@@ -38,7 +38,7 @@ def test_all_of_it_is_as_with_the_kernel(shell: str) -> None:
                 "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
             },
         )
-        out, err = process.communicate(TYPED, timeout=30)
+        out, err = process.communicate(TYPED, timeout=90)
         assert (err, process.returncode) == ("", 3)
         assert out.splitlines() == [
             "-A -t 10.1.1.1:80 -s rr",

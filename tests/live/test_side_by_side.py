@@ -122,7 +122,7 @@ class Both:
         assert PROGRAM is not None
         self.begin()
         done = subprocess.run(
-            [PROGRAM, *words], input=given, capture_output=True, text=True, timeout=30, check=False,
+            [PROGRAM, *words], input=given, capture_output=True, text=True, timeout=120, check=False,
             env=self.environment,
         )  # fmt: skip
         out, said = (text.replace(PROGRAM, "ipvsadm") for text in (done.stdout, done.stderr))

@@ -35,7 +35,7 @@ def page(connection: http.client.HTTPConnection) -> str:
 
 
 def ask(port: int = 80) -> str:
-    connection = http.client.HTTPConnection(VIRTUAL, port, timeout=5)
+    connection = http.client.HTTPConnection(VIRTUAL, port, timeout=15)
     try:
         return page(connection)
     finally:
@@ -68,7 +68,7 @@ def test_a_keep_alive_connection_goes_on_after_a_clean_restart(tmp_path: Path) -
     options = ("--state-dir", str(tmp_path / "state"))
     with Lab(topology("nat")) as lab:
         course.start_servers(lab, "nat", (4,))
-        connection = http.client.HTTPConnection(VIRTUAL, 80, timeout=10)
+        connection = http.client.HTTPConnection(VIRTUAL, 80, timeout=30)
         with Director(lab, options) as director:
             pyvs(director, "apply", "-", given=RULES)
             first = lab["client1"].call(lambda: page(connection))
@@ -89,7 +89,7 @@ def test_http_goes_on_while_rules_are_applied(tmp_path: Path) -> None:
         with Director(lab) as director:
             shown = pyvs(director, "apply", "-", given=RULES)
             assert shown == "".join(f"+ {line}\n" for line in RULES.splitlines())
-            kept = http.client.HTTPConnection(VIRTUAL, 80, timeout=10)
+            kept = http.client.HTTPConnection(VIRTUAL, 80, timeout=30)
             first = lab["client1"].call(lambda: page(kept))
             seen: Counter[str] = Counter()
             stop = threading.Event()
@@ -114,7 +114,7 @@ def test_http_goes_on_while_rules_are_applied(tmp_path: Path) -> None:
                 assert lab["client1"].call(lambda: page(kept)) == first
             finally:
                 stop.set()
-                client.join(20)
+                client.join(60)
             kept.close()
             assert set(seen) == {"server1", "server2", "server3"}
 
@@ -126,7 +126,7 @@ def test_a_file_with_a_mistake_changes_nothing() -> None:
         done = lab["director"].popen(
             [program("pyvs"), "apply", "-"], environment=director.environment, stdin=-1, stderr=-1
         )
-        _, err = done.communicate(RULES + f"-a -t {VIRTUAL}:80 -r 10.0.0.1:99999 -m\n", 20)
+        _, err = done.communicate(RULES + f"-a -t {VIRTUAL}:80 -r 10.0.0.1:99999 -m\n", 60)
         assert done.returncode == 1
         assert "-:5: " in err
         assert director.adm("-S -n") == before

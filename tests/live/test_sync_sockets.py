@@ -76,7 +76,7 @@ def test_a_connection_outlives_its_director(lab: Lab, options: str, ports: int) 
         before = asked(connection)
         for _ in range(4):
             assert asked(connection) == before
-        wait.until(lambda: len(synced(second)) >= 1, "the connection did not reach the backup", 10)
+        wait.until(lambda: len(synced(second)) >= 1, "the connection did not reach the backup")
         assert synced(second)[0][7] == "ESTABLISHED"
         first.stop()
         lab.run("first", ["ip", "address", "del", f"{VIRTUAL}/32", "dev", "eth0"])
@@ -103,7 +103,7 @@ def test_both_roles_run_at_once_with_settings_of_their_own(lab: Lab) -> None:
         connection = lab["client1"].call(lambda: opened(VIRTUAL))
         for _ in range(4):
             asked(connection)
-        wait.until(lambda: len(synced(second)) == 1, "the connection did not reach the other director", 10)
+        wait.until(lambda: len(synced(second)) == 1, "the connection did not reach the other director")
         assert synced(first) == []
         sockets = lab.run("first", ["ss", "-Huan"])
         assert ":9001" in sockets
@@ -117,7 +117,7 @@ def test_both_roles_run_at_once_with_settings_of_their_own(lab: Lab) -> None:
 def test_what_the_system_refuses_is_refused_by_the_verb(lab: Lab) -> None:
     with Director(lab, host="first") as first:
         taken = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 8848))"
-        blocker = lab.start("first", [sys.executable, "-c", taken + "; import time; time.sleep(60)"])
+        blocker = lab.start("first", [sys.executable, "-c", taken + "; import time; time.sleep(600)"])
         wait.until(lambda: ":8848" in lab.run("first", ["ss", "-Huan"]), "the port was not taken")
         with pytest.raises(ControlError) as refusal:
             first.client.new_daemon(DaemonSpec(SyncState.BACKUP, "eth0"))
@@ -130,7 +130,7 @@ def test_what_the_system_refuses_is_refused_by_the_verb(lab: Lab) -> None:
 
 def opened(address: str) -> http.client.HTTPConnection:
     """A connection that stays open."""
-    connection = http.client.HTTPConnection(address, 80, timeout=5)
+    connection = http.client.HTTPConnection(address, 80, timeout=30)
     connection.connect()
     return connection
 

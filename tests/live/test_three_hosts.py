@@ -69,14 +69,14 @@ class Listener(Thread):
     def __init__(self, lab: Lab) -> None:
         super().__init__()
         self.door = lab["server"].call(lambda: socket.create_server(("", PORT)))
-        self.door.settimeout(10)
+        self.door.settimeout(60)
         self.data, self.client = b"", ""
 
     def run(self) -> None:
         with self.door:
             connection, (self.client, _) = self.door.accept()
             with connection:
-                connection.settimeout(10)
+                connection.settimeout(60)
                 while part := connection.recv(4096):
                     self.data += part
                 connection.sendall(self.data[::-1])
@@ -84,7 +84,7 @@ class Listener(Thread):
 
 def sent(data: bytes) -> bytes:
     """What comes back from the virtual service."""
-    with socket.create_connection((VIRTUAL, PORT), timeout=10) as connection:
+    with socket.create_connection((VIRTUAL, PORT), timeout=30) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         answer = b""
@@ -109,7 +109,7 @@ def test_what_is_sent_arrives(lab: Lab, method: str, fast: str) -> None:
             listener = Listener(lab)
             listener.start()
             answer = lab["client"].call(lambda data=data: sent(data))  # type: ignore[misc]
-            listener.join(20)
+            listener.join(60)
             assert not listener.is_alive()
             assert (listener.data, answer) == (data, data[::-1])
             assert listener.client == "10.0.0.2"

@@ -30,7 +30,7 @@ class PageHandler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server_version = "pyvs-lab"
-    timeout = 30
+    timeout = 300
     name = ""
 
     def do_GET(self) -> None:
