@@ -172,6 +172,8 @@ def run(
             FileRules(load_rules(file), Path(file).read_text(errors="replace")) if file is not None else None
         )
         with Director(options, log, socket_file or socket_path()) as director:
+            if idle := _without_effect(options):
+                log.warning(f"without effect by --fast {fast}: {', '.join(idle)}")
             if folder is None and not no_state:
                 log.info(
                     "rules are not kept: this network namespace has no name; --state-dir names a folder for them"
@@ -200,3 +202,15 @@ def _bit(text: str) -> int:
     if not 0 < value < 1 << 32 or value & (value - 1):
         raise PyvsError(f"--mark {text}: expected one bit, such as {OWN_MARK:#x}")
     return value
+
+
+def _without_effect(options: Options) -> list[str]:
+    """Options of the fast path that say something, though there is none, or none of that kind."""
+    by_tc = {"--fast-across": options.fast_across != "auto"}
+    by_any = {
+        "--fast-new": options.fast_new,
+        "--fast-connections": options.fast_connections > 0,
+        "--keep-fast": options.keep_fast,
+    }
+    said = {"off": by_any | by_tc, "xdp": by_tc}.get(options.fast, {})
+    return [name for name, given in said.items() if given]

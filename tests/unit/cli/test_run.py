@@ -151,3 +151,20 @@ def test_a_namespace_without_a_name_keeps_nothing_and_says_so(
     done = CliRunner().invoke(run, [])
     assert "rules are not kept: this network namespace has no name; --state-dir" in done.output
     assert director.made == [(Options(fast="auto"), "/run/theirs")]
+
+
+@pytest.mark.parametrize(
+    ("words", "idle"),
+    [
+        ("--fast off --fast-new on --fast-across off --fast-connections 1024 --keep-fast",
+         "--fast off: --fast-new, --fast-connections, --keep-fast, --fast-across"),
+        ("--fast xdp --fast-new on --fast-across on --keep-fast", "--fast xdp: --fast-across"),
+        ("--fast tc --fast-new on --fast-across on --keep-fast", ""),
+        ("--fast off", ""),
+    ],
+)  # fmt: skip
+def test_options_without_effect_are_named(director: type[FakeDirector], words: str, idle: str) -> None:
+    done = CliRunner().invoke(run, words.split())
+    assert done.exit_code == 0
+    assert len(director.made) == 1
+    assert (f"without effect by {idle}\n" in done.output) if idle else ("without effect" not in done.output)
