@@ -17,7 +17,7 @@ from pyvs.core.stats import estimator
 from pyvs.core.stats.counters import Counters, Totals
 from pyvs.core.transmit.route import Mode, held_route
 from pyvs.fastpath.change import Changes, Kept
-from pyvs.fastpath.identity import identity
+from pyvs.fastpath.identity import Identity, identity
 from pyvs.fastpath.layout import DEST, OWNER
 from pyvs.fastpath.tables import Flag
 
@@ -59,8 +59,9 @@ class Ledger:
         self._freed: list[int] = []
         self._zero = bytes(fast.stats.size)
         """Counters of a number that nobody had."""
-        self._left: set[int] = set()
+        self._left: dict[int, Identity] = {}
         """Numbers of another daemon's servers that no rule names, as long as it has left connections there."""
+        self._left_by_name: dict[Identity, int] = {}
         self._bygone = 0
         """Packets that were served for destinations that are gone."""
 
@@ -116,7 +117,7 @@ class Ledger:
                 place = by_number.get(at)
                 if place is None:
                     if at in self._left and not _live(rows[row]):
-                        self._left.discard(at)
+                        del self._left_by_name[self._left.pop(at)]
                         self._free(at)
                     continue
                 left -= 1
@@ -262,14 +263,22 @@ class Ledger:
         self.live -= place.active + place.inactive + place.persistent
         self._free(place.number)
 
-    def _leave(self, number: int) -> None:
+    def _leave(self, name: Identity, number: int) -> None:
         """A number's server counts as removed, and the number is free when its connections are over. Raises OSError."""
         row = self.fast.dests.read(number, 1)[0]
         if _live(row):
             self.changes.make(number, wanted={**DEST.unpack(row), "flags": 0})
-            self._left.add(number)
+            self._left[number] = name
+            self._left_by_name[name] = number
         else:
             self._free(number)
+
+    def _take_left(self, name: Identity) -> int | None:
+        """A rule names a server after all: its number, if it has connections still."""
+        number = self._left_by_name.pop(name, None)
+        if number is not None:
+            del self._left[number]
+        return number
 
     def _free(self, number: int) -> None:
         """A number is anybody's again. Raises OSError."""

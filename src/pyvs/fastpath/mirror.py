@@ -216,7 +216,7 @@ class Mirror(Ledger):
         self, service: Service, dest: Destination, back: list[Place], again: list[Place]
     ) -> Place | None:
         """Give a destination a number: the one that it had with another daemon, or a free one; None: there is none."""
-        number = self.waiting.pop(identity(service, dest), None) if self.waiting else None
+        number = self._known(identity(service, dest)) if self.strangers else None
         if number is not None:
             place = self._placed(number, dest, service)
             self._inherit(place)
@@ -239,6 +239,10 @@ class Mirror(Ledger):
         if dest.refcnt and not place.rests:  # it had connections before its turn came
             again.append(place)
         return place
+
+    def _known(self, name: Identity) -> int | None:
+        number = self.waiting.pop(name, None)
+        return self._take_left(name) if number is None else number
 
     def _placed(self, number: int, dest: Destination, service: Service) -> Place:
         place = self.places[dest] = self.by_number[number] = Place(number, dest, service)
@@ -265,8 +269,8 @@ class Mirror(Ledger):
     def give_up_waiting(self) -> int:
         """No rule names what still waits: it counts as removed; how many there were. Raises OSError."""
         waiting, self.waiting = self.waiting, {}
-        for number in waiting.values():
-            self._leave(number)
+        for name, number in waiting.items():
+            self._leave(name, number)
         return len(waiting)
 
     @property

@@ -37,8 +37,19 @@ def left_behind(changes: Changes, dests: ArrayMap) -> dict[Identity, int]:
             vaddr = bytes(owner["vaddr"])[: _size(int(owner["af"]))]
             vport = int.from_bytes(owner["vport"], "big")
             name = (int(owner["af"]), 0, int(owner["protocol"]), vaddr, vport, daf, daddr, dport)
-        found[name] = int.from_bytes(raw_number, sys.byteorder)
+        number = int.from_bytes(raw_number, sys.byteorder)
+        if name in found:  # one was removed, with connections, before the other came
+            if server["flags"]:
+                found[_nobody(name, found[name])] = found[name]
+            else:
+                name = _nobody(name, number)
+        found[name] = number
     return found
+
+
+def _nobody(name: Identity, number: int) -> Identity:
+    """A name that no rule has."""
+    return (*name[:-1], -1 - number)
 
 
 def forget_dead(homes: Path, own: Path) -> int:

@@ -15,8 +15,9 @@ from pyvs.core.stats.counters import Counters, Rates, Totals
 from pyvs.fastpath import links, pins
 from pyvs.fastpath.identity import identity
 from pyvs.fastpath.layout import OWNER
+from pyvs.fastpath.tables import Flag
 from pyvs.fastpath.takeover import forget_dead, left_behind
-from pyvs.testing.shared import VIP, Shared, packed
+from pyvs.testing.shared import SERVERS, VIP, Shared, packed
 
 SIX = packed("2001:db8::100")
 
@@ -137,6 +138,51 @@ def test_what_zero_took_off_stays_off() -> None:
     after.mirror.pull()
     for stats in counters_of(next_daemon(fast, changes)):
         assert estimator.totals(stats) == Totals(1, 3, 5)
+
+
+def test_a_server_that_is_named_too_late_has_its_connections_again() -> None:
+    before, fast, changes = in_memory()
+    before.service()
+    number = before.mirror.places[before.dest(1)].number
+    fast.count(number, active=2, conns=9)
+    after, _, _ = in_memory()
+    after.fast = after.mirror.fast = fast
+    after.mirror.changes = changes
+    after.mirror.inherit(left_behind(changes, fast.dests))
+    assert after.mirror.give_up_waiting() == 2
+    assert fast.destination(number)["flags"] == 0
+    after.service()
+    assert after.mirror.places[after.dest(1)].number == number
+    assert (after.dest(1).activeconns, after.dest(1).stats.conns) == (2, 9)
+    assert fast.destination(number)["flags"] == Flag.AVAILABLE
+    after.mirror.pull()
+    assert not after.mirror.strangers
+    third = next_daemon(fast, changes)
+    assert third.mirror.places[third.dest(1)].number == number
+
+
+@pytest.mark.parametrize("numbers", [(3, 5), (5, 3)])
+def test_of_two_numbers_of_one_name_the_one_counts_that_was_used_last(numbers: tuple[int, int]) -> None:
+    """The other one's connections are those of a removed server, and nobody gets its number before they are over."""
+    fast = MemoryFast()
+    changes = MemoryChanges(fast)
+    used, removed = numbers
+    for number, flags in ((used, int(Flag.AVAILABLE)), (removed, 0)):
+        changes.make(
+            number, active=1, wanted={"af": 2, "addr": SERVERS[1], "port": b"\x1f\x90", "flags": flags}
+        )
+        owner = OWNER.pack(vaddr=packed(VIP), vport=b"\0\x50", protocol=Proto.TCP, af=int(Family.INET))
+        changes.owners.set(number, owner)
+    found = left_behind(changes, fast.dests)
+    assert sorted(found.values()) == sorted(numbers)
+    after = next_daemon(fast, changes)
+    assert after.mirror.places[after.dest(1)].number == used
+    assert list(after.mirror.waiting.values()) == [removed]
+    assert after.mirror.give_up_waiting() == 1
+    fast.count(removed, active=-1)
+    after.mirror.pull()
+    assert not after.mirror.strangers
+    assert not changes.owners.at(removed)["af"]
 
 
 def test_what_is_left_of_dead_namespaces_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
