@@ -6,10 +6,11 @@ mounted below `ip netns exec` is not seen by it.
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from tests.live.fast_clients import KeptAlive, in_maps
+from tests.live.fast_clients import KeptAlive, go_to_the_maps
 
 from pyvs.fastpath import pins
 from pyvs.lab import course, sandbox, wait
@@ -56,7 +57,7 @@ def work() -> int:
     subprocess.run(["mount", "-t", "bpf", "bpf", str(pins.USUAL)], check=True, timeout=10)
     rules = Path("/run/rules")
     rules.write_text("\n".join(ipvsadm_lines("nat", 4)) + "\n")
-    with ExecLab(topology("nat", (4,))) as lab:
+    with ExecLab(topology("nat", (4,))) as lab, ExitStack() as clients:
         lab.publish()
         course.start_servers(lab, "nat", (4,))
         options = ["--fast", "tc", "--rules", str(rules)]
@@ -70,12 +71,11 @@ def work() -> int:
             wait.until(
                 lambda: pinned in lab.run(HOST, ["iptables", "-t", "mangle", "-S", "PYVS-OUTPUT"]),
                 "the chains do not ask the programs",
-                5,
             )
             director.adm(f"-D -t {PLAN.virtual}:81")
-            alive = KeptAlive(lab["client1"], PLAN.virtual, 80, MANY)
+            alive = clients.enter_context(KeptAlive(lab["client1"], PLAN.virtual, 80, MANY))
             asked(alive)
-            wait.until(lambda: in_maps(director) == MANY, "not all connections went to the maps", 10)
+            go_to_the_maps(director, MANY)
             director.kill()
             asked(alive)
             (left,) = pins.USUAL.glob("pyvs/*")
@@ -85,7 +85,7 @@ def work() -> int:
             log = director.log_file.read_text()
             assert f"{MANY} connections of the director before are taken over" in log, log
             asked(alive)
-            assert in_maps(director) == MANY
+            go_to_the_maps(director, MANY)
             director.kill()
         words = said(lab, "detach")
         assert "off 2 devices" in words, words
@@ -94,7 +94,6 @@ def work() -> int:
             opened.settimeout(0.2)
         alive.ask_all()
         assert alive.failed.total() == MANY, "nobody serves them any more"
-        alive.close()
     print("all of it went well")
     return 0
 

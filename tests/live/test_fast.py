@@ -1,10 +1,11 @@
 """The fast path of a live director: real HTTP, listings that are one, connections that outlive their daemon."""
 
+import contextlib
 import resource
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import KeptAlive, fast_account, fast_text, in_maps, served
+from tests.live.fast_clients import NEVER, KeptAlive, fast_account, fast_text, go_to_the_maps, served
 
 from pyvs.core.errors import ControlError
 from pyvs.fastpath import links, pins
@@ -53,7 +54,7 @@ def test_http_over_nat_is_served_in_the_kernel_and_counted_once(
             assert [row.active + row.inactive for row in rows] == [30, 30, 30]
             listed = director.adm("-Lnc").splitlines()[2:]
             assert len(listed) == 90
-            wait.until(lambda: sum(row.connections for row in director.rows({})) == 90, "not counted", 5)
+            wait.until(lambda: sum(row.connections for row in director.rows({})) == 90, "not counted")
             assert served(director) > 400
             packets = director.adm("-Ln --stats --exact").splitlines()[-3:]
             assert all(int(line.split()[2]) == 30 for line in packets)
@@ -63,55 +64,55 @@ def test_http_over_nat_is_served_in_the_kernel_and_counted_once(
 def test_connections_outlive_ten_directors(lab: Lab, bpffs: Path, tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(2 * MANY, limits[0]), limits[1]))
-    rules = rule_file(tmp_path, "nat", 4)
-    options = ["--fast", "tc", "--rules", str(rules)]
-    director = Director(lab, options)
-    director.__enter__()
-    alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, MANY)
-    wait.until(lambda: in_maps(director) >= MANY, "not all connections went to the maps", 10)
-    with alive:
-        for _ in range(10):
-            director.kill()
-            answers = alive.answers + 200
-            wait.until(lambda answers=answers: alive.answers > answers, "nobody answers", 10)  # type: ignore[misc]
-            director.stop()
-            director = Director(lab, options)
-            director.__enter__()
-    alive.ask_all()
-    assert alive.failed == {}
-    rows = director.rows({})
-    assert sum(row.active for row in rows) == MANY
-    assert len(director.adm("-Lnc").splitlines()[2:]) == MANY
-    alive.close()
-    wait.until(lambda: sum(row.active for row in director.rows({})) == 0, "they are still active", 5)
-    director.stop()
+    options = ["--fast", "tc", "--rules", str(rule_file(tmp_path, "nat", 4))]
+    with contextlib.ExitStack() as directors:
+        director = directors.enter_context(Director(lab, options))
+        alive = directors.enter_context(KeptAlive(lab["client1"], PLANS[4].virtual, 80, MANY))
+        go_to_the_maps(director, MANY)
+        with alive.asking():
+            for _ in range(10):
+                director.kill()
+                are_answered(alive, 200)
+                director.stop()
+                director = directors.enter_context(Director(lab, options))
+        alive.ask_all()
+        assert alive.failed == {}
+        rows = director.rows({})
+        assert sum(row.active for row in rows) == MANY
+        assert len(director.adm("-Lnc").splitlines()[2:]) == MANY
+        alive.close()
+        wait.until(lambda: sum(row.active for row in director.rows({})) == 0, "they are still active")
     assert not list(bpffs.glob("pyvs/*/*"))
+
+
+def are_answered(alive: KeptAlive, times: int) -> None:
+    """Wait until clients have been answered so many times more."""
+    answers = alive.answers + times
+    wait.until(lambda: alive.answers >= answers or bool(alive.failed), "nobody answers", 60)
+    assert alive.failed == {}
 
 
 def test_tables_get_another_size_and_connections_go_on(lab: Lab, bpffs: Path, tmp_path: Path) -> None:
     """Each director has other tables than the one that was killed before it, while clients go on asking."""
     rules = rule_file(tmp_path, "nat", 4)
     options = ["--fast", "tc", "--fast-new", "on", "--rules", str(rules), "--fast-connections"]
-    director = Director(lab, [*options, "4000"])
-    director.__enter__()
-    alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, 300)
-    wait.until(lambda: in_maps(director) >= 300, "not all connections went to the maps", 10)
-    with alive:
-        for room in ("9000", "2000", "30000"):
-            director.kill()
-            director.stop()
-            director = Director(lab, [*options, room])
-            director.__enter__()
-            assert f"tables have room for {room} connections" in director.log_file.read_text()
-            answers = alive.answers + 600
-            wait.until(lambda answers=answers: alive.answers > answers, "nobody answers", 10)  # type: ignore[misc]
-    alive.ask_all()
-    assert alive.failed == {}
-    assert in_maps(director) == 300
-    assert "of 60000 entries" in fast_text(director)
-    alive.close()
-    wait.until(lambda: sum(row.active for row in director.rows({})) == 0, "they are still active", 5)
-    director.stop()
+    with contextlib.ExitStack() as directors:
+        director = directors.enter_context(Director(lab, [*options, "4000"]))
+        alive = directors.enter_context(KeptAlive(lab["client1"], PLANS[4].virtual, 80, 300))
+        go_to_the_maps(director, 300)
+        with alive.asking():
+            for room in ("9000", "2000", "30000"):
+                director.kill()
+                director.stop()
+                director = directors.enter_context(Director(lab, [*options, room]))
+                assert f"tables have room for {room} connections" in director.log_file.read_text()
+                are_answered(alive, 600)
+        alive.ask_all()
+        assert alive.failed == {}
+        go_to_the_maps(director, 300)
+        assert "of 60000 entries" in fast_text(director)
+        alive.close()
+        wait.until(lambda: sum(row.active for row in director.rows({})) == 0, "they are still active")
     assert not list(bpffs.glob("pyvs/*/*"))
 
 
@@ -125,40 +126,39 @@ def test_replies_take_the_way_of_their_virtual_address(lab: Lab, tmp_path: Path)
         f"route add {plan.clients_network} via {plan.servers[1]} table 79",
     ):
         lab.run("director", ["ip", *line.split()])
-    with Director(lab, ["--fast", "tc", "--rules", str(rule_file(tmp_path, "nat", 4))]) as director:
-        alive = KeptAlive(lab["client1"], plan.virtual, 80, 6)
+    options = ["--fast", "tc", "--rules", str(rule_file(tmp_path, "nat", 4))]
+    with Director(lab, options) as director, KeptAlive(lab["client1"], plan.virtual, 80, 6) as alive:
         alive.ask_all()
         alive.ask_all()
         assert alive.failed == {}
-        assert in_maps(director) == 6
+        go_to_the_maps(director, 6)
         director.client.sysctl_write("snat_reroute", "0")
         assert fast_account(director)["state"].startswith("resting")
-        alive.close()
 
 
 def test_what_is_kept_goes_on_until_it_is_detached(lab: Lab, bpffs: Path, tmp_path: Path) -> None:
     options = ["--fast", "tc", "--keep-fast", "--rules", str(rule_file(tmp_path, "nat", 4))]
-    with Director(lab, options) as director:
-        alive = KeptAlive(lab["client1"], PLANS[4].virtual, 80, 6)
-        alive.ask_all()
-        wait.until(lambda: in_maps(director) == 6, "not all connections went to the maps", 5)
-    alive.ask_all()
-    assert alive.failed == {}
-    with pytest.raises(LabError, match="go on serving its connections"):
-        lab.run("director", [program("pyvs"), "fast"])
-    with Director(lab, options) as director:
-        assert "6 connections of the director before are taken over" in director.log_file.read_text()
+    with contextlib.ExitStack() as clients:
+        with Director(lab, options) as director:
+            alive = clients.enter_context(KeptAlive(lab["client1"], PLANS[4].virtual, 80, 6))
+            alive.ask_all()
+            go_to_the_maps(director, 6)
         alive.ask_all()
         assert alive.failed == {}
-        with pytest.raises(LabError, match="a director runs here"):
-            lab.run("director", [program("pyvs"), "detach"])
-    assert "off 2 devices" in lab.run("director", [program("pyvs"), "detach"])
-    assert not list(bpffs.glob("pyvs/*"))
-    for opened in alive.sockets:
-        opened.settimeout(1)
-    alive.ask_all()
-    assert alive.failed.total() == 6
-    alive.close()
+        with pytest.raises(LabError, match="go on serving its connections"):
+            lab.run("director", [program("pyvs"), "fast"])
+        with Director(lab, options) as director:
+            assert "6 connections of the director before are taken over" in director.log_file.read_text()
+            alive.ask_all()
+            assert alive.failed == {}
+            with pytest.raises(LabError, match="a director runs here"):
+                lab.run("director", [program("pyvs"), "detach"])
+        assert "off 2 devices" in lab.run("director", [program("pyvs"), "detach"])
+        assert not list(bpffs.glob("pyvs/*"))
+        for opened in alive.sockets:
+            opened.settimeout(NEVER)
+        alive.ask_all()
+        assert alive.failed.total() == 6
 
 
 def test_off_takes_away_what_was_kept(lab: Lab, bpffs: Path, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_what_was_left_in_a_namespace_that_is_gone_goes_with_the_next_start(
         director.kill()
     (left,) = bpffs.glob("pyvs/*")
     with Lab(topology("nat", (4,))) as lab:
-        wait.until(lambda: all(map(links.is_dead, left.glob("*/links/*"))), "its devices are still there", 10)
+        wait.until(lambda: all(map(links.is_dead, left.glob("*/links/*"))), "its devices are still there", 60)
         with Director(lab, options):
             assert not left.exists()
     assert not list(bpffs.glob("pyvs/*"))

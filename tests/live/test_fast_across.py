@@ -29,6 +29,11 @@ def heard(door: socket.socket, source: str) -> int:
             found += 1
 
 
+def straight(director: Director) -> str:
+    """From which devices packets go straight across, and from which not."""
+    return fast_account(director)["straight across"]
+
+
 def test_who_listens_at_a_device_hears_what_leaves_there(bpffs: Path) -> None:
     plan = PLANS[4]
     with Lab(topology("nat", (4,))) as lab:
@@ -36,29 +41,21 @@ def test_who_listens_at_a_device_hears_what_leaves_there(bpffs: Path) -> None:
         with Director(lab, ["--fast", "tc"]) as director:
             for line in ipvsadm_lines("nat", 4):
                 director.adm(line)
-            client = KeptAlive(lab["client1"], plan.virtual, 80, 6)
-            try:
+            with KeptAlive(lab["client1"], plan.virtual, 80, 6) as client:
                 client.ask_all()
-                assert "(no:" not in fast_account(director)["straight across"]
+                wait.until(lambda: "(no:" not in straight(director), "somebody is seen where nobody is")
                 near = lab["director"].call(
                     lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
                 )
                 with near:
                     wait.until(
-                        lambda: "(no: a packet socket)" in fast_account(director)["straight across"],
-                        "the listener is not seen", 5,
-                    )  # fmt: skip
+                        lambda: "(no: a packet socket)" in straight(director), "the listener is not seen"
+                    )
                     near.setblocking(False)
                     heard(near, plan.clients[0])
                     client.ask_all()
                     assert heard(near, plan.clients[0]) >= 6, "each request leaves for its server"
-                wait.until(
-                    lambda: "(no:" not in fast_account(director)["straight across"],
-                    "it is still waited for",
-                    5,
-                )
+                wait.until(lambda: "(no:" not in straight(director), "it is still waited for")
                 client.ask_all()
                 assert client.failed == {}
                 assert client.answers == 18
-            finally:
-                client.close()

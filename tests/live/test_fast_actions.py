@@ -4,11 +4,12 @@ import contextlib
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
-from tests.live.fast_clients import KeptAlive, fast_account, in_maps, served
+from tests.live.fast_clients import NEVER, KeptAlive, fast_account, go_to_the_maps, in_maps, served
 
 from pyvs.lab import wait
 from pyvs.lab.director import Director, program
@@ -22,7 +23,10 @@ pytestmark = [pytest.mark.live, pytest.mark.root]
 PLAN = PLANS[4]
 VIRTUAL = f"{PLAN.virtual}:80"
 MANY = 12
-ONE_SECOND = 1.0
+FOREIGN, OWN = 11, 12
+"""Sequence numbers of segments by which they are known again."""
+ETH_P_IP = socket.htons(0x0800)
+ROOM = 2048
 
 
 @pytest.fixture(params=["off", "on"])
@@ -35,13 +39,17 @@ def director(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Director]:
 
 @pytest.fixture
 def alive(lab: Lab, director: Director) -> Iterator[KeptAlive]:
-    made = KeptAlive(lab["client1"], PLAN.virtual, 80, MANY)
-    made.ask_all()
-    wait.until(lambda: in_maps(director) == MANY, "not all went to the maps", 5)
-    for opened in made.sockets:
-        opened.settimeout(ONE_SECOND)
-    yield made
-    made.close()
+    with KeptAlive(lab["client1"], PLAN.virtual, 80, MANY) as made:
+        made.ask_all()
+        go_to_the_maps(director, MANY)
+        assert len(made.of("server1")) == MANY / 3
+        yield made
+
+
+def never_answers(opened: list[socket.socket]) -> None:
+    """Do not wait long for what must not come."""
+    for each in opened:
+        each.settimeout(NEVER)
 
 
 def _counts(director: Director) -> dict[str, tuple[int, int]]:
@@ -52,42 +60,46 @@ def test_an_administrators_changes_act_at_once(lab: Lab, director: Director, ali
     first, second, third = PLAN.servers
     assert _counts(director) == {first: (1, 4), second: (1, 4), third: (1, 4)}
 
-    # Quiescent: what is there goes on, what is new goes elsewhere.
-    director.adm(f"-e -t {VIRTUAL} -r {first}:80 -m -w 0")
-    alive.ask_all()
-    assert alive.failed == {}
-    more = KeptAlive(lab["client2"], PLAN.virtual, 80, 4)
-    more.ask_all()
-    assert more.failed == {}
-    assert _counts(director) == {first: (0, 4), second: (1, 6), third: (1, 6)}
+    with ExitStack() as clients:
 
-    # An upper threshold: a server that has reached it gets no more, until it has few enough again.
-    director.adm(f"-e -t {VIRTUAL} -r {second}:80 -m -w 1 -x 6")
-    others = KeptAlive(lab["client2"], PLAN.virtual, 80, 3)
-    others.ask_all()
-    assert _counts(director) == {first: (0, 4), second: (1, 7), third: (1, 8)}
+        def asked(many: int) -> KeptAlive:
+            made = clients.enter_context(KeptAlive(lab["client2"], PLAN.virtual, 80, many))
+            made.ask_all()
+            assert made.failed == {}
+            return made
 
-    # Another scheduler.
-    director.adm(f"-E -t {VIRTUAL} -s wlc")
-    director.adm(f"-e -t {VIRTUAL} -r {first}:80 -m -w 5")
-    few = KeptAlive(lab["client2"], PLAN.virtual, 80, 3)
-    few.ask_all()
-    assert _counts(director)[first] == (5, 7)
+        # Quiescent: what is there goes on, what is new goes elsewhere.
+        director.adm(f"-e -t {VIRTUAL} -r {first}:80 -m -w 0")
+        alive.ask_all()
+        assert alive.failed == {}
+        asked(4)
+        assert _counts(director) == {first: (0, 4), second: (1, 6), third: (1, 6)}
 
-    # Removed: its connections get no answer, the others go on.
-    director.adm(f"-d -t {VIRTUAL} -r {first}:80")
-    alive.ask_all()
-    assert alive.failed.total() == 4
-    # Added again: they are its connections still.
-    director.adm(f"-a -t {VIRTUAL} -r {first}:80 -m")
-    assert _counts(director)[first] == (1, 7)
+        # An upper threshold: a server that has reached it gets no more, until it has few enough again.
+        director.adm(f"-e -t {VIRTUAL} -r {second}:80 -m -w 1 -x 6")
+        others = asked(3)
+        assert _counts(director) == {first: (0, 4), second: (1, 7), third: (1, 8)}
 
-    # Everything removed.
-    director.adm("-C")
-    others.ask_all()
-    assert others.failed.total() == 3
-    for made in (more, others, few):
-        made.close()
+        # Another scheduler.
+        director.adm(f"-E -t {VIRTUAL} -s wlc")
+        director.adm(f"-e -t {VIRTUAL} -r {first}:80 -m -w 5")
+        asked(3)
+        assert _counts(director)[first] == (5, 7)
+
+        # Removed: its connections get no answer, the others go on.
+        director.adm(f"-d -t {VIRTUAL} -r {first}:80")
+        never_answers(alive.of("server1"))
+        alive.ask_all()
+        assert alive.failed.total() == 4
+        # Added again: they are its connections still.
+        director.adm(f"-a -t {VIRTUAL} -r {first}:80 -m")
+        assert _counts(director)[first] == (1, 7)
+
+        # Everything removed.
+        director.adm("-C")
+        never_answers(others.sockets)
+        others.ask_all()
+        assert others.failed.total() == 3
 
 
 def test_connections_of_a_removed_server_end_with_expire_nodest_conn(
@@ -95,20 +107,19 @@ def test_connections_of_a_removed_server_end_with_expire_nodest_conn(
 ) -> None:
     director.client.sysctl_write("expire_nodest_conn", "1")
     director.adm(f"-d -t {VIRTUAL} -r {PLAN.servers[0]}:80")
-    wait.until(lambda: in_maps(director) == MANY - 4, "they are still in the maps", 5)
+    go_to_the_maps(director, MANY - 4)
     assert len(director.adm("-Lnc").splitlines()[2:]) == MANY - 4
     alive.ask_all()
     assert alive.failed.total() == 4
-    assert "timed out" not in str(alive.failed), "the host's stack answers by RST"
+    assert "timed out" not in alive.failed, "the host's stack answers by RST"
 
 
 def test_a_local_client_is_served(lab: Lab, director: Director, alive: KeptAlive) -> None:
-    own = KeptAlive(lab["director"], PLAN.virtual, 80, 3)
-    own.ask_all()
-    assert own.failed == {}
-    assert len(director.adm("-Lnc").splitlines()[2:]) == MANY + 3
-    assert in_maps(director) == MANY
-    own.close()
+    with KeptAlive(lab["director"], PLAN.virtual, 80, 3) as own:
+        own.ask_all()
+        assert own.failed == {}
+        assert len(director.adm("-Lnc").splitlines()[2:]) == MANY + 3
+        assert in_maps(director) == MANY
 
 
 def test_a_drain_takes_its_connections_to_the_engine(director: Director, alive: KeptAlive) -> None:
@@ -123,15 +134,15 @@ def test_a_drain_takes_its_connections_to_the_engine(director: Director, alive: 
         "--no-wait",
     ]
     director.lab.run(director.host, drain, environment=director.environment)
-    wait.until(lambda: in_maps(director) == MANY - 4, "they are still in the maps", 5)
+    go_to_the_maps(director, MANY - 4)
     alive.ask_all()
     assert alive.failed == {}
 
 
 def test_sysctl_conntrack_lets_the_fast_path_rest(director: Director, alive: KeptAlive) -> None:
     director.client.sysctl_write("conntrack", "1")
-    assert in_maps(director) == 0
     assert fast_account(director)["state"].startswith("resting")
+    go_to_the_maps(director, 0)
     assert len(director.adm("-Lnc").splitlines()[2:]) == MANY
     director.client.sysctl_write("conntrack", "0")
     assert fast_account(director)["state"] == "serving"
@@ -142,16 +153,39 @@ def test_a_frame_for_another_host_is_not_touched(
     lab: Lab, director: Director, alive: KeptAlive, foreign: str
 ) -> None:
     """The second director of a pair hears its partner's frames: were it to send them on, servers got them twice."""
-    opened = alive.sockets[0]
+    opened = alive.of("server1")[0]
     source, port = opened.getsockname()
-    segment = IP(src=source, dst=PLAN.virtual) / TCP(sport=port, dport=80, flags="A", seq=1, ack=1)
-    own = _address(lab["director"])
-    before, heard = served(director), _for_others(director)
-    _send(lab["router"], bytes(Ether(src="02:00:00:00:00:09", dst=foreign) / segment))
-    wait.until(lambda: _for_others(director) > heard, "the frame did not come", 5)
-    assert served(director) == before
-    _send(lab["router"], bytes(Ether(src="02:00:00:00:00:09", dst=own) / segment))
-    wait.until(lambda: served(director) > before, "a frame for this host was not served", 5)
+
+    def send(sequence: int, target: str) -> None:
+        segment = IP(src=source, dst=PLAN.virtual) / TCP(sport=port, dport=80, flags="A", seq=sequence, ack=1)
+        _send(lab["router"], bytes(Ether(src="02:00:00:00:00:09", dst=target) / segment))
+
+    with lab["server1"].call(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, ETH_P_IP)) as door:
+        door.setblocking(False)
+        heard, before = _for_others(director), served(director)
+        send(FOREIGN, foreign)
+        wait.until(lambda: _for_others(director) > heard, "the frame did not come")
+        send(OWN, _address(lab["director"]))
+        came: set[int] = set()
+
+        def arrives() -> bool:
+            came.update(_sequences(door, port))
+            return OWN in came
+
+        wait.until(arrives, "a frame for this host was not served")
+        assert FOREIGN not in came
+        assert served(director) > before
+
+
+def _sequences(door: socket.socket, port: int) -> set[int]:
+    """Of the segments from a port that have come."""
+    found = set()
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            frame = Ether(door.recv(ROOM))
+            if TCP in frame and frame[TCP].sport == port:
+                found.add(frame[TCP].seq)
+    return found
 
 
 def _for_others(director: Director) -> int:

@@ -20,7 +20,7 @@ def test_its_fast_path_outlives_it_and_is_found_from_another() -> None:
         [sys.executable, str(COURSE)],
         cwd=ROOT,
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "all of it went well\n"), done.stderr
 

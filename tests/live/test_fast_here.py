@@ -3,10 +3,11 @@
 import http.client
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import fast_account, in_maps
+from tests.live.fast_clients import PATIENCE, fast_account, go_to_the_maps
 
 from pyvs.lab import wait
 from pyvs.lab.director import Director
@@ -24,6 +25,8 @@ NETWORK = Topology(
     ),
 )
 ROUNDS = 20
+OVER = (["TIME_WAIT"], ["CLOSE"], ["FIN_WAIT"])
+"""States of the only connection."""
 
 
 @pytest.fixture
@@ -40,14 +43,13 @@ def lab(bpffs: Path) -> Iterator[Lab]:
 
 def asked(address: str, times: int) -> list[str]:
     """Titles of pages, by one connection."""
-    connection = http.client.HTTPConnection(address, 80, timeout=5)
-    titles = []
-    for _ in range(times):
-        connection.request("GET", "/")
-        page = connection.getresponse().read().decode()
-        titles.append(page.partition("<title>")[2].partition("</title>")[0])
-    connection.close()
-    return titles
+    with closing(http.client.HTTPConnection(address, 80, timeout=PATIENCE)) as connection:
+        titles = []
+        for _ in range(times):
+            connection.request("GET", "/")
+            page = connection.getresponse().read().decode()
+            titles.append(page.partition("<title>")[2].partition("</title>")[0])
+        return titles
 
 
 @pytest.mark.parametrize("new", ["off", "on"])
@@ -61,20 +63,16 @@ def test_a_server_on_this_host(lab: Lab, address: str, new: str) -> None:
         wait.until(
             lambda: "--object-pinned" in lab.run("director", [tables, "-t", "mangle", "-S", "PYVS-OUTPUT"]),
             "the chains do not ask the programs",
-            5,
         )
         assert lab["client1"].call(lambda: asked(address, ROUNDS)) == ["here"] * ROUNDS
         account = fast_account(director)
         assert int(account["served"].split()[0]) > 2 * ROUNDS
-        assert (
-            int(account["came back to the engine"]) <= 2
-        )  # answers that were under way with the first packet
-        (row,) = director.adm("-Lnc").splitlines()[2:]
-        assert "TIME_WAIT" in row or "CLOSE" in row or "FIN_WAIT" in row
+        # Only what was under way when the connection went to the maps: more of that on a busy machine.
+        assert int(account["came back to the engine"]) < ROUNDS / 2
+        wait.until(lambda: states(director) in OVER, "its end was not seen")
         wait.until(
             lambda: counted(director)[0] == 1 and min(counted(director)[1:]) >= ROUNDS,
             "the connection and its packets are not counted",
-            5,
         )
     assert "PYVS" not in lab.run("director", [f"{tables}-save"])
 
@@ -84,14 +82,18 @@ def test_it_goes_on_without_its_director(lab: Lab) -> None:
     with director:
         director.adm(f"-A -t {OWN}:80 -s rr")
         director.adm(f"-a -t {OWN}:80 -r {OWN}:80 -g")
-        connection = lab["client1"].call(opened)
-        for _ in range(3):
-            page(connection)
-        wait.until(lambda: in_maps(director) == 1, "it is not offloaded", 5)
-        director.kill()
-        for _ in range(3):
-            page(connection)
-        connection.close()
+        with closing(lab["client1"].call(opened)) as connection:
+            for _ in range(3):
+                page(connection)
+            go_to_the_maps(director, 1)
+            director.kill()
+            for _ in range(3):
+                page(connection)
+
+
+def states(director: Director) -> list[str]:
+    """Of all connections."""
+    return [line.split()[2] for line in director.adm("-Lnc").splitlines()[2:]]
 
 
 def counted(director: Director) -> list[int]:
@@ -100,7 +102,7 @@ def counted(director: Director) -> list[int]:
 
 
 def opened() -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection(OWN, 80, timeout=5)
+    connection = http.client.HTTPConnection(OWN, 80, timeout=PATIENCE)
     connection.connect()
     return connection
 

@@ -1,10 +1,11 @@
 """A persistent service by the fast path: clients stay with their servers, also while directors are killed and begun."""
 
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import REQUEST, KeptAlive, fast_account
+from tests.live.fast_clients import PATIENCE, REQUEST, KeptAlive, fast_account
 
 from pyvs.lab import wait
 from pyvs.lab.director import Director
@@ -33,7 +34,7 @@ def ask(lab: Lab, client: str) -> str:
     """The server that answers a new connection of a client."""
 
     def once() -> bytes:
-        with socket.create_connection((PLAN.virtual, 80), timeout=5) as opened:
+        with socket.create_connection((PLAN.virtual, 80), timeout=PATIENCE) as opened:
             opened.sendall(REQUEST)
             return KeptAlive._read(opened)
 
@@ -53,15 +54,19 @@ def persistent(director: Director) -> int:
     return sum(int(line.split()[3]) for line in rows)
 
 
+def go_to_the_maps(director: Director) -> None:
+    """Wait until both templates are there."""
+    wait.until(lambda: fast_account(director)["templates in the maps"] == "2", "they are not in the maps")
+
+
 @pytest.mark.parametrize("port", [80, 0])
 @pytest.mark.parametrize("new", ["off", "on"])
 def test_a_client_stays_with_its_server_while_directors_come_and_go(
     lab: Lab, tmp_path: Path, new: str, port: int
 ) -> None:
     options = ["--fast", "tc", "--fast-new", new, "--rules", str(rules(tmp_path, port))]
-    director = Director(lab, options)
-    director.__enter__()
-    try:
+    with ExitStack() as directors:
+        director = directors.enter_context(Director(lab, options))
         homes = {client: ask(lab, client) for client in ("client1", "client2")}
         assert len(set(homes.values())) == 2, "rr gives the second client another server"
         for client, home in homes.items():
@@ -70,33 +75,24 @@ def test_a_client_stays_with_its_server_while_directors_come_and_go(
             ("ASSURED", f"{PLAN.virtual}:{port}"),
         }
         assert len(templates(director)) == persistent(director) == 2
-        wait.until(lambda: fast_account(director)["templates in the maps"] == "2", "not in the maps", 5)
+        go_to_the_maps(director)
         for _ in range(3):
             director.kill()
             if new == "on":  # nobody is there, and new connections go on to where they belong
                 assert {client: ask(lab, client) for client in homes} == homes
             director.stop()
-            director = Director(lab, options)
-            director.__enter__()
+            director = directors.enter_context(Director(lab, options))
             assert {client: ask(lab, client) for client in homes} == homes
             assert len(templates(director)) == persistent(director) == 2
-        assert int(fast_account(director)["templates in the maps"]) == 2
-    finally:
-        director.stop()
+        go_to_the_maps(director)
 
 
 def test_without_a_director_a_client_gets_its_first_server(lab: Lab, tmp_path: Path) -> None:
     options = ["--fast", "tc", "--fast-new", "on", "--rules", str(rules(tmp_path, 80))]
-    director = Director(lab, options)
-    director.__enter__()
-    try:
+    with Director(lab, options) as director:
         assert ask(lab, "client1") in SERVERS  # next hops are known from now on
         director.kill()
         home = ask(lab, "client2")
-        director.stop()
-        director = Director(lab, options)
-        director.__enter__()
+    with Director(lab, options) as director:
         assert [ask(lab, "client2") for _ in range(TIMES)] == [home] * TIMES
         assert len(templates(director)) == persistent(director) == 2
-    finally:
-        director.stop()

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.live.fast_clients import fast_account, in_maps, served
+from tests.live.fast_clients import PATIENCE, fast_account, go_to_the_maps, served
 
 from pyvs.lab import wait
 from pyvs.lab.director import Director
@@ -88,36 +88,35 @@ def test_a_download_goes_on_at_the_backup(lab: Lab, bpffs: Path, content: bytes,
             director.adm(f"--start-daemon {role} --mcast-interface eth1 --syncid 7")
             assert fast_account(director)["state"] == "serving"
         owns(lab, "first")
-        connection = lab["client1"].call(lambda: opened(VIRTUAL))
-        connection.request("GET", "/large")
-        answer = connection.getresponse()
-        assert answer.status == 200
-        read = [answer.read(SIZE // 3)]
-        wait.until(lambda: in_maps(first) == 1, "it is not offloaded", 5)
-        wait.until(lambda: len(synced(second)) == 1, "the connection did not reach the backup", 10)
-        wait.until(lambda: in_maps(second) == 1, "it is not offloaded", 5)
-        assert synced(second)[0][7] == "ESTABLISHED"
-        account = fast_account(first)["reported to the synchronisation master"].replace(",", "").split()
-        assert int(account[0]) >= 1
-        assert account[1:] == ["lost:", "0"]
-        for device in ("eth0", "eth1"):
-            lab.run("first", ["ip", "link", "set", device, "down"])
-        owns(lab, "second")
-        read.append(answer.read())
-        assert hashlib.sha256(b"".join(read)).digest() == hashlib.sha256(content).digest()
-        wait.until(lambda: served(second) > 100, "it was not served", 5)
-        assert in_maps(second) == 1
-        (row,) = synced(second)
-        assert row[7] == "ESTABLISHED"
-        connection.close()
-        wait.until(lambda: synced(second)[0][7] == "TIME_WAIT", "the end was not seen", 5)
+        with closing(lab["client1"].call(lambda: opened(VIRTUAL))) as connection:
+            connection.request("GET", "/large")
+            answer = connection.getresponse()
+            assert answer.status == 200
+            read = [answer.read(SIZE // 3)]
+            go_to_the_maps(first, 1)
+            wait.until(lambda: len(synced(second)) == 1, "the connection did not reach the backup")
+            go_to_the_maps(second, 1)
+            assert synced(second)[0][7] == "ESTABLISHED"
+            account = fast_account(first)["reported to the synchronisation master"].replace(",", "").split()
+            assert int(account[0]) >= 1
+            assert account[1:] == ["lost:", "0"]
+            for device in ("eth0", "eth1"):
+                lab.run("first", ["ip", "link", "set", device, "down"])
+            owns(lab, "second")
+            read.append(answer.read())
+            assert hashlib.sha256(b"".join(read)).digest() == hashlib.sha256(content).digest()
+            wait.until(lambda: served(second) > 100, "it was not served")
+            go_to_the_maps(second, 1)
+            (row,) = synced(second)
+            assert row[7] == "ESTABLISHED"
+        wait.until(lambda: synced(second)[0][7] == "TIME_WAIT", "the end was not seen")
 
 
 def opened(address: str) -> http.client.HTTPConnection:
     """A connection whose window is small, so that the server has to wait for its reader."""
-    connection = http.client.HTTPConnection(address, 80, timeout=30)
+    connection = http.client.HTTPConnection(address, 80, timeout=PATIENCE)
     connection.sock = socket.socket()
-    connection.sock.settimeout(30)
+    connection.sock.settimeout(PATIENCE)
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
     connection.sock.connect((address, 80))
     return connection

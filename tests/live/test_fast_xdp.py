@@ -26,15 +26,12 @@ def test_http_by_xdp(bpffs: Path, method: str, family: int, new: str) -> None:
         with Director(lab, ["--fast", "xdp", "--fast-new", new]) as director:
             for line in ipvsadm_lines(method, family):
                 director.adm(line)
-            alive = KeptAlive(lab["client1"], PLANS[family].virtual, 80, 6)
-            for opened in alive.sockets:
-                opened.settimeout(2)
-            for _ in range(10):
-                alive.ask_all()
-            assert alive.failed == {}
-            assert alive.answers == 60
-            told = fast_account(director)
-            assert told["programs"].startswith("xdp at eth0 (xdp)")
-            assert int(told["served"].split()[0]) > 100
-            assert [row.active for row in director.rows({})] == [2, 2, 2]
-            alive.close()
+            with KeptAlive(lab["client1"], PLANS[family].virtual, 80, 6) as alive:
+                for _ in range(10):
+                    alive.ask_all()
+                assert alive.failed == {}
+                assert alive.answers == 60
+                told = fast_account(director)
+                assert told["programs"].startswith("xdp at eth0 (xdp)")
+                assert int(told["served"].split()[0]) > 100
+                assert [row.active for row in director.rows({})] == [2, 2, 2]
