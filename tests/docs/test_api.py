@@ -17,7 +17,7 @@ from pyvs.testing.environment import FixedEnvironment
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 BLOCK = re.compile(r"^```python( director)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 
 
 def test_every_public_name_is_there_once() -> None:

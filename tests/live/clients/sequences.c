@@ -105,7 +105,7 @@ static int finish(int fd, const struct request *request, int *answers, int *id)
 	for (;;) {
 		struct pollfd ready = {.fd = fd, .events = POLLIN};
 		/* The kernel answers before send returns, a director one datagram after the other. */
-		int waited = poll(&ready, 1, fcntl(fd, F_GETFL) & O_NONBLOCK ? 5000 : 0), length = receive(fd, data, sizeof data);
+		int waited = poll(&ready, 1, fcntl(fd, F_GETFL) & O_NONBLOCK ? 60000 : 0), length = receive(fd, data, sizeof data);
 		struct nlmsghdr *head;
 
 		EXPECT(waited >= 0);
@@ -188,7 +188,7 @@ static void by_epoll(void)
 	attribute(&ask, CTRL_ATTR_FAMILY_NAME, "IPVS", 5);
 	EXPECT(epoll_wait(epoll, &seen, 1, 0) == 0);
 	send_to_kernel(fd, &ask);
-	EXPECT(epoll_wait(epoll, &seen, 1, 5000) == 1 && seen.data.u64 == event.data.u64);
+	EXPECT(epoll_wait(epoll, &seen, 1, 60000) == 1 && seen.data.u64 == event.data.u64);
 	EXPECT(finish(fd, &ask, &answers, NULL) == 0 && answers == 1);
 	EXPECT(epoll_wait(epoll, &seen, 1, 0) == 0);
 	EXPECT(recv(fd, data, sizeof data, 0) < 0 && errno == EAGAIN);
@@ -200,11 +200,12 @@ static void by_epoll(void)
 static void with_patience(int ipvs)
 {
 	int fd = opened();
-	struct timeval wait = {.tv_usec = 500000};
+	struct timeval enough = {.tv_sec = 60}, brief = {.tv_usec = 500000};
 	char data[16];
 
-	EXPECT(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0);
+	EXPECT(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &enough, sizeof enough) == 0);
 	EXPECT(info(fd, ipvs) == 1);
+	EXPECT(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &brief, sizeof brief) == 0);
 	EXPECT(recv(fd, data, sizeof data, 0) < 0 && errno == EAGAIN);
 	close(fd);
 }
@@ -271,7 +272,7 @@ int main(void)
 	close(second);
 	ask = service(ipvs, 3, 1099);
 	send_to_kernel(fd, &ask);
-	for (int tries = 0; finish(fd, &ask, &answers, NULL) == -ESRCH && tries < 100; tries++) {
+	for (int tries = 0; finish(fd, &ask, &answers, NULL) == -ESRCH && tries < 1500; tries++) {
 		usleep(20000);
 		ask = service(ipvs, 3, 1099);
 		send_to_kernel(fd, &ask);

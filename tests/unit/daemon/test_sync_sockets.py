@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import select
 import socket
 from collections.abc import Iterator
@@ -18,9 +19,12 @@ from pyvs.daemon.log import Log
 from pyvs.daemon.sync_sockets import SyncSockets
 from pyvs.testing.environment import FixedEnvironment
 
-GROUP = bytes((239, 11, 12, 13))
-BACKUP = DaemonSpec(SyncState.BACKUP, "lo", maxlen=64, group=GROUP, port=28848, ttl=1)
-MASTER = DaemonSpec(SyncState.MASTER, "lo", maxlen=64, group=GROUP, port=28848, ttl=3)
+OWN = os.getpid() % 5000
+"""What no other process that runs these tests has here at the same time."""
+GROUP = bytes((239, 11, OWN >> 8, OWN & 255))
+PORT = 20_000 + 2 * OWN
+BACKUP = DaemonSpec(SyncState.BACKUP, "lo", maxlen=64, group=GROUP, port=PORT, ttl=1)
+MASTER = DaemonSpec(SyncState.MASTER, "lo", maxlen=64, group=GROUP, port=PORT, ttl=3)
 
 
 class Fixture:
@@ -41,7 +45,7 @@ class Fixture:
         )
 
     def wait(self) -> None:
-        assert select.select([self.sockets], [], [], 5)[0]
+        assert select.select([self.sockets], [], [], 30)[0]
         self.sockets.on_readable()
 
 
@@ -62,16 +66,18 @@ def say(port: int, data: bytes) -> None:
 def test_a_backup_hears_its_group_on_every_port(fixture: Fixture) -> None:
     fixture.engine.ns.sync.channels = 2
     fixture.sockets.open(BACKUP)
-    for port in (28848, 28849):
+    for port in (PORT, PORT + 1):
         say(port, b"message to %d" % port)
         fixture.wait()
-    assert [message for message, _ in fixture.received] == [b"message to 28848", b"message to 28849"]
+    assert [message for message, _ in fixture.received] == [
+        b"message to %d" % port for port in (PORT, PORT + 1)
+    ]
     assert {source for _, source in fixture.received} == {bytes((127, 0, 0, 1))}
 
 
 def test_what_is_longer_than_maxlen_is_cut_as_by_the_kernel(fixture: Fixture) -> None:
     fixture.sockets.open(BACKUP)
-    say(28848, bytes(100))
+    say(PORT, bytes(100))
     fixture.wait()
     assert [len(message) for message, _ in fixture.received] == [64]
 
@@ -80,7 +86,7 @@ def test_a_master_s_socket_is_set_up_as_asked(fixture: Fixture) -> None:
     fixture.engine.ns.sysctl.sync_sock_size = 20_000
     fixture.sockets.open(MASTER)
     ((door,),) = fixture.sockets._sockets.values()
-    assert door.getpeername() == ("239.11.12.13", 28848)
+    assert door.getpeername() == (socket.inet_ntoa(GROUP), PORT)
     assert door.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL) == 3
     assert door.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP) == 0
     assert door.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 40_000
@@ -136,7 +142,7 @@ def test_messages_of_a_role_that_has_ended_go_nowhere(fixture: Fixture) -> None:
 
 def test_what_the_system_refuses_is_refused_with_its_errno(fixture: Fixture) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("", 28848))
+        taken.bind(("", PORT))
         with pytest.raises(ControlError, match="no socket for synchronisation on lo") as refusal:
             fixture.sockets.open(BACKUP)
     assert refusal.value.errno == Errno.EADDRINUSE

@@ -169,12 +169,12 @@ def test_links_go_before_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_file_system_that_the_parent_does_not_see_is_a_lone_one(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("mount namespaces are root's")
-    ask = f"timeout 10 {sys.executable} -c 'from pyvs.fastpath import pins; print(pins.is_lone())'"
+    ask = f"timeout 90 {sys.executable} -c 'from pyvs.fastpath import pins; print(pins.is_lone())'"
     for mount, lone in (("true", "False"), (f"mount -t bpf bpf {tmp_path}", "True")):
         done = subprocess.run(
             ["unshare", "--mount", "sh", "-c", f"{mount} && {ask}"],
             env={**os.environ, pins.VARIABLE: str(tmp_path)},
-            capture_output=True, text=True, timeout=20, check=True,
+            capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
         assert done.stdout.strip() == lone
 

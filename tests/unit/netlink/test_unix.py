@@ -25,7 +25,7 @@ from pyvs.netlink.server import Server
 from pyvs.netlink.unix import UnixTransport, address_of
 
 WEB = ServiceKey(Family.INET, Proto.TCP, bytes([192, 0, 2, 100]), 80)
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 
 
 @pytest.fixture
