@@ -86,7 +86,7 @@ class Mirror(Ledger):
         super().__init__(ns, fast, changes)
         self.waiting: dict[Identity, int] = {}
         """Destinations that another daemon left, until this one's rules name them."""
-        self._inherited: frozenset[int] = frozenset()
+        self.inherited: frozenset[int] = frozenset()
         """Their numbers."""
         self.refused: str | None = None
         """Why nothing is offloaded at present."""
@@ -106,8 +106,8 @@ class Mirror(Ledger):
     def inherit(self, found: dict[Identity, int]) -> None:
         """Destinations of another daemon are in the maps: their numbers, by what they are known by."""
         self.waiting = found
-        self._inherited = frozenset(found.values())
-        self._end = max(self._inherited, default=-1) + 1
+        self.inherited = frozenset(found.values())
+        self._end = max(self.inherited, default=-1) + 1
 
     # ---- towards the maps --------------------------------------------------
 
@@ -259,7 +259,7 @@ class Mirror(Ledger):
     def _next_free(self) -> int | None:
         if self._freed:
             return self._freed.pop()
-        while self._next in self._inherited:
+        while self._next in self.inherited:
             self._next += 1
         if self._next >= LIMITS["MAX_DESTS"]:
             return None

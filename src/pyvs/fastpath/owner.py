@@ -157,6 +157,16 @@ class SharedTable(ConnectionTable):
             conn.flags |= int(ConnFlag.INACTIVE)
         return True
 
+    def is_elsewhere(self, conn: Connection) -> bool:
+        """Whether the maps have it, from another daemon: of rules that are still to come, it may be. Raises OSError."""
+        if conn.protocol not in refusal.PROTOCOLS or not self.mirror.inherited:
+            return False
+        if conn.template:
+            return self.mapped.has(conn)
+        raw = raw_key(conn)
+        value = self.fast.table_of(raw).get(raw)
+        return value is not None and from_entry(raw, value) is not None
+
     def _claim(self, conn: Connection) -> None:
         """Let programs know that the engine has it. Raises OSError."""
         raw = self.claims.key_of(conn)

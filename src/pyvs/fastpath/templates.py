@@ -81,6 +81,11 @@ class Templates:
         self._touched[found] = None
         return found
 
+    def has(self, template: Connection) -> bool:
+        """Whether there is one of this client and service. Raises OSError."""
+        key = key_of(template.protocol, template.caddr, template.vaddr, template.vport)
+        return template.pe is None and self.fast.template_numbers.get(key) is not None
+
     def handle(self, number: int) -> Template | None:
         """The template of a number, as it is now; None: there is none, or no rule names its server. Raises OSError."""
         raw = self.fast.templates.get(number.to_bytes(4, sys.byteorder))

@@ -38,6 +38,7 @@ from pyvs.fastpath.reports import Report, Reports
 from pyvs.fastpath.services import Services
 from pyvs.fastpath.sweep import Ended
 from pyvs.fastpath.tables import CLAIMED, Flag, Miss, Status, TemplateStatus
+from pyvs.fastpath.takeover import left_behind
 from pyvs.testing.environment import FixedEnvironment
 from pyvs.testing.shared import NOW, VIP, Shared, packed
 
@@ -317,8 +318,22 @@ def in_memory() -> tuple[Shared, MemoryFast, MemoryChanges]:
     """An engine without services beside maps in memory."""
     fast = MemoryFast()
     changes = MemoryChanges(fast)
+    return beside(fast, changes), fast, changes
+
+
+def next_to(before: Shared) -> Shared:
+    """The engine of the next daemon, without services yet, beside the maps that this one left."""
+    assert isinstance(before.fast, MemoryFast)
+    assert isinstance(before.changes, MemoryChanges)
+    after = beside(before.fast, before.changes)
+    after.mirror.inherit(left_behind(before.changes, before.fast.dests))
+    return after
+
+
+def beside(fast: MemoryFast, changes: MemoryChanges) -> Shared:
+    """An engine without services beside these maps."""
     engine = Engine(FixedEnvironment([packed(VIP), packed("10.1.0.1")]), now=NOW)
     mirror = Mirror(engine.ns, fast, changes)
     table = SharedTable(engine.ns, fast, mirror)
     engine.ns.connections = table
-    return Shared(engine, fast, changes, mirror, table), fast, changes
+    return Shared(engine, fast, changes, mirror, table)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.fastpath.memory import MemoryChanges, MemoryFast, in_memory
+from tests.unit.fastpath.memory import MemoryChanges, MemoryFast, in_memory, next_to
 
 from pyvs.core.control.specs import DestKey, DestSpec, ServiceKey, ServiceSpec
 from pyvs.core.flags import Family, Forward, Proto
@@ -71,14 +71,11 @@ def test_nobodys_are_left_out_and_numbers_are_places() -> None:
 
 
 def test_the_next_daemon_gives_the_same_numbers_and_counts() -> None:
-    before, fast, changes = in_memory()
+    before, fast, _ = in_memory()
     before.service()
     number = before.mirror.places[before.dest(1)].number
     fast.count(number, active=3, inactive=1, conns=9, inpkts=40)
-    after, _, _ = in_memory()
-    after.mirror.fast, after.mirror.changes = fast, changes
-    after.mirror.waiting = left_behind(changes, fast.dests)
-    after.service()
+    after = next_daemon(before)
     assert after.mirror.waiting == {}
     assert after.mirror.places[after.dest(1)].number == number
     dest = after.dest(1)
@@ -87,12 +84,9 @@ def test_the_next_daemon_gives_the_same_numbers_and_counts() -> None:
     assert after.engine.ns.stats.inpkts == 40
 
 
-def next_daemon(fast: MemoryFast, changes: MemoryChanges) -> Shared:
+def next_daemon(before: Shared) -> Shared:
     """One with the same rules, that has taken the maps over."""
-    after, _, _ = in_memory()
-    after.fast = after.mirror.fast = fast
-    after.mirror.changes = changes
-    after.mirror.inherit(left_behind(changes, fast.dests))
+    after = next_to(before)
     after.service()
     return after
 
@@ -103,12 +97,12 @@ def counters_of(shared: Shared) -> list[Counters]:
 
 
 def test_what_another_daemon_counted_is_shown_at_once_and_makes_no_rate() -> None:
-    before, fast, changes = in_memory()
+    before, fast, _ = in_memory()
     before.service()
     fast.count(before.mirror.places[before.dest(1)].number, conns=9, inpkts=40)
     before.dest(1).stats.conns += 3  # the engine's
     before.mirror.pull()
-    after = next_daemon(fast, changes)
+    after = next_daemon(before)
     for stats in counters_of(after):
         assert estimator.totals(stats) == Totals(12, 40)
         estimator.estimate(stats)
@@ -117,12 +111,12 @@ def test_what_another_daemon_counted_is_shown_at_once_and_makes_no_rate() -> Non
         stats.inpkts += 200
         estimator.estimate(stats)
         assert estimator.rates(stats).inpps == 25
-    third = next_daemon(fast, changes)
+    third = next_daemon(after)
     assert estimator.totals(third.dest(1).stats) == Totals(12, 40)
 
 
 def test_what_zero_took_off_stays_off() -> None:
-    before, fast, changes = in_memory()
+    before, fast, _ = in_memory()
     before.service()
     number = before.mirror.places[before.dest(1)].number
     fast.count(number, conns=9, inpkts=40)
@@ -133,22 +127,19 @@ def test_what_zero_took_off_stays_off() -> None:
     fast.count(number, conns=1, inpkts=2)
     before.dest(1).stats.outpkts += 5
     before.mirror.pull()
-    after = next_daemon(fast, changes)
+    after = next_daemon(before)
     fast.count(number, inpkts=1)
     after.mirror.pull()
-    for stats in counters_of(next_daemon(fast, changes)):
+    for stats in counters_of(next_daemon(after)):
         assert estimator.totals(stats) == Totals(1, 3, 5)
 
 
 def test_a_server_that_is_named_too_late_has_its_connections_again() -> None:
-    before, fast, changes = in_memory()
+    before, fast, _ = in_memory()
     before.service()
     number = before.mirror.places[before.dest(1)].number
     fast.count(number, active=2, conns=9)
-    after, _, _ = in_memory()
-    after.fast = after.mirror.fast = fast
-    after.mirror.changes = changes
-    after.mirror.inherit(left_behind(changes, fast.dests))
+    after = next_to(before)
     assert after.mirror.give_up_waiting() == 2
     assert fast.destination(number)["flags"] == 0
     after.service()
@@ -157,15 +148,14 @@ def test_a_server_that_is_named_too_late_has_its_connections_again() -> None:
     assert fast.destination(number)["flags"] == Flag.AVAILABLE
     after.mirror.pull()
     assert not after.mirror.strangers
-    third = next_daemon(fast, changes)
+    third = next_daemon(after)
     assert third.mirror.places[third.dest(1)].number == number
 
 
 @pytest.mark.parametrize("numbers", [(3, 5), (5, 3)])
 def test_of_two_numbers_of_one_name_the_one_counts_that_was_used_last(numbers: tuple[int, int]) -> None:
     """The other one's connections are those of a removed server, and nobody gets its number before they are over."""
-    fast = MemoryFast()
-    changes = MemoryChanges(fast)
+    before, fast, changes = in_memory()
     used, removed = numbers
     for number, flags in ((used, int(Flag.AVAILABLE)), (removed, 0)):
         changes.make(
@@ -173,9 +163,8 @@ def test_of_two_numbers_of_one_name_the_one_counts_that_was_used_last(numbers: t
         )
         owner = OWNER.pack(vaddr=packed(VIP), vport=b"\0\x50", protocol=Proto.TCP, af=int(Family.INET))
         changes.owners.set(number, owner)
-    found = left_behind(changes, fast.dests)
-    assert sorted(found.values()) == sorted(numbers)
-    after = next_daemon(fast, changes)
+    assert sorted(left_behind(changes, fast.dests).values()) == sorted(numbers)
+    after = next_daemon(before)
     assert after.mirror.places[after.dest(1)].number == used
     assert list(after.mirror.waiting.values()) == [removed]
     assert after.mirror.give_up_waiting() == 1

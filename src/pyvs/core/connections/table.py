@@ -98,6 +98,10 @@ class ConnectionTable:
         shards = self.outgoing.get(protocol)
         return None if shards is None else shards[hash(key) & _MASK].get(key)
 
+    def is_elsewhere(self, conn: Connection) -> bool:
+        """Whether somebody else than the engine has a connection of these ends, or this template."""
+        return False
+
     @staticmethod
     def _find(shards: Shards, key: bytes) -> Connection | None:
         return shards[hash(key) & _MASK].get(key)

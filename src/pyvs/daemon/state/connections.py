@@ -252,6 +252,8 @@ def _take(ns: Namespace, records: list[_Record], servers: list[Destination | Non
         dest = servers[server - 1] if server else None
         if left <= away or (server and dest is None) or ns.connections.full:
             continue
+        if ns.connections.is_elsewhere(conn):  # we were killed after it was written down
+            continue
         flags = conn.flags
         bind_dest(conn, dest)
         if not flags & ConnFlag.TEMPLATE:
