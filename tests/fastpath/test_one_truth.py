@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.fastpath.network import Network
 from tests.fastpath.twin import Course, Twins
 
-from pyvs.core.flags import Forward, TunType
+from pyvs.core.flags import Forward, TunFlag, TunType
 from pyvs.fastpath.fast import FastPath, Mode
 from pyvs.fastpath.tables import Miss
 from pyvs.testing.wire import icmp, tcp, udp
@@ -48,6 +48,14 @@ COURSES: dict[str, Course] = {
     "gue6": Course(six=True, forward=Forward.TUNNEL, tun_type=TunType.GUE, outer6=True),
     "gre": Course(forward=Forward.TUNNEL, tun_type=TunType.GRE),
     "gre6": Course(six=True, forward=Forward.TUNNEL, tun_type=TunType.GRE),
+    "gue-sum": Course(forward=Forward.TUNNEL, tun_type=TunType.GUE, tun_flags=TunFlag.CSUM),
+    "gue-sum6": Course(forward=Forward.TUNNEL, tun_type=TunType.GUE, tun_flags=TunFlag.CSUM, outer6=True),
+    "gre-sum": Course(forward=Forward.TUNNEL, tun_type=TunType.GRE, tun_flags=TunFlag.CSUM),
+    "gre6-sum": Course(six=True, forward=Forward.TUNNEL, tun_type=TunType.GRE, tun_flags=TunFlag.CSUM),
+    "gre6-sum6": Course(
+        six=True, forward=Forward.TUNNEL, tun_type=TunType.GRE, tun_flags=TunFlag.CSUM, outer6=True
+    ),
+    "gue6-sum": Course(six=True, forward=Forward.TUNNEL, tun_type=TunType.GUE, tun_flags=TunFlag.CSUM),
     "handed-over": Course(adopt=True, dport=8080),
     "handed-over6": Course(adopt=True, six=True),
 }
@@ -79,7 +87,7 @@ def packet_of(course: Course, fields: tuple[Any, ...]) -> tuple[bytes, bool, Cal
         if miss is Miss.TOO_BIG:
             return len(packet) > 1400 - (52 if course.forward == Forward.TUNNEL else 0)
         if miss is Miss.NO_CHECKSUM:
-            return bool(kind == "udp" and not checked and natted)
+            return bool(kind == "udp" and not checked and (natted or course.tun_flags))
         if miss is Miss.NOT_HERE:
             return bool(inward and (port == 20 or course.adopt))
         return miss in (Miss.NO_SERVICE, Miss.NOT_AN_OPENER, Miss.NO_SERVER)

@@ -11,7 +11,8 @@ import pytest
 from tests.fastpath.network import MTU, Network
 from tests.fastpath.twin import SENT, UP, Course, Twins
 
-from pyvs.core.flags import Forward, Proto
+from pyvs.core.flags import Forward, Proto, TunFlag, TunType
+from pyvs.core.packet.checksum import fold, pseudo_sum
 from pyvs.fastpath import build
 from pyvs.fastpath.errors import FastPathUnavailable
 from pyvs.fastpath.fast import FastPath, Mode
@@ -132,6 +133,50 @@ def test_a_tunnel_that_leaves_too_little_room(network: Network, load: Callable[[
             assert fast.test_run(frame, network.ifindex).verdict in verdicts
         finally:
             subprocess.run(["ip", "link", "set", "pyvs0", "mtu", str(MTU)], check=True)
+
+
+def test_a_tunnel_with_a_checksum_over_each_segment(
+    network: Network, load: Callable[[Mode], FastPath]
+) -> None:
+    """A packet that will be cut goes up; one that is whole, and as long as the way allows, does not."""
+    fast = load("tc")
+    Twins(Course(forward=Forward.TUNNEL, tun_type=TunType.GRE, tun_flags=TunFlag.CSUM), network, fast)
+    room = MTU - 20 - 8
+    for size, gso, verdicts in ((room, 0, SENT["tc"]), (room + 1, 0, (UP["tc"],)), (3000, 1200, (UP["tc"],))):
+        packet = tcp(CLIENT, VIP, 40000, 80, 0x02, data=bytes(size - 40))
+        frame = network.mac + bytes(6) + b"\x08\0" + packet
+        before = fast.misses()
+        assert fast.test_run(frame, network.ifindex, gso_size=gso).verdict in verdicts
+        after = fast.misses()
+        reasons = [miss for miss in Miss if after[miss] != before[miss]]
+        assert reasons == ([Miss.SEGMENTS] if gso else [Miss.TOO_BIG] if size > room else [])
+
+
+@pytest.mark.parametrize("six", [False, True])
+@pytest.mark.parametrize("tun_type", [TunType.GUE, TunType.GRE])
+def test_a_tunnels_checksum_takes_the_inner_one_for_right(
+    network: Network, load: Callable[[Mode], FastPath], six: bool, tun_type: TunType
+) -> None:
+    """Differs: a packet with a wrong one is wrong outside too. One that hardware was to finish comes out right."""
+    fast = load("tc")
+    Twins(Course(six=six, forward=Forward.TUNNEL, tun_type=tun_type, tun_flags=TunFlag.CSUM), network, fast)
+    their, ours = ("2001:db8:3::1", "2001:db8:1::100") if six else (CLIENT, VIP)
+    packet = tcp(their, ours, 40000, 80, 0x02, data=b"odd")
+    header = 40 if six else 20
+    at = header + 16
+    unfinished = pseudo_sum(ip_address(their).packed, ip_address(ours).packed, 6, len(packet) - header)
+    field = fold(unfinished).to_bytes(2, "big")
+    tail = len(packet) - at
+    outside = []
+    for check in (packet[at : at + 2], field):
+        frame = network.mac + bytes(6) + (b"\x86\xdd" if six else b"\x08\0")
+        frame += packet[:at] + check + packet[at + 2 :]
+        outcome = fast.test_run(frame, network.ifindex)
+        assert outcome.verdict in SENT["tc"]
+        sent = outcome.frame[14:]
+        assert sent[-tail:] == check + packet[at + 2 :]
+        outside.append(sent[20 : -len(packet)])
+    assert outside[0] == outside[1]
 
 
 def test_replies_that_leave_where_they_came_in_go_up_for_a_redirect_ever_more_rarely(

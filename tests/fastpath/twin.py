@@ -56,6 +56,7 @@ class Course:
     weights: tuple[int, ...] = (1, 1, 1)
     u_threshold: int = 0
     tun_type: int = 0
+    tun_flags: int = 0
     outer6: bool = False
     adopt: bool = False
     """The engine schedules, and hands over what it made."""
@@ -120,7 +121,7 @@ class Twins:
                 dest = DestKey(packed(course.servers[index]), dport, self.server_family)
                 server = DestSpec(
                     dest, course.forward, weight, u_threshold=course.u_threshold, tun_type=course.tun_type,
-                    tun_port=6080,
+                    tun_port=6080, tun_flags=course.tun_flags,
                 )  # fmt: skip
                 self.engine.control.new_dest(key, server, 0.0)
         self.renew()

@@ -7,6 +7,7 @@ tunnel (GUE is UDP), so a wrong mark on a large packet is seen.
 import socket
 import sys
 
+from pyvs.core.packet.checksum import checksum
 from pyvs.lab.decapsulate import INNER, OUTER, Decapsulator, finished, frame
 
 GRE_CHECKSUM = 0x80
@@ -22,10 +23,14 @@ def inside_gue(data: bytes) -> bytes | None:
 
 
 def inside_gre(data: bytes) -> bytes | None:
-    """The packet behind a GRE header."""
+    """The packet behind a GRE header, if its checksum is right or there is none."""
     if int.from_bytes(data[2:4], "big") not in INNER.values():
         return None
-    return data[_LENGTH + (4 if data[0] & GRE_CHECKSUM else 0) :]
+    if not data[0] & GRE_CHECKSUM:
+        return data[_LENGTH:]
+    # Over the packet with the transport's checksum that a device of the way would have finished.
+    inner = finished(data[_LENGTH + 4 :])
+    return None if checksum(data[: _LENGTH + 4] + inner) else inner
 
 
 class End(Decapsulator):

@@ -10,7 +10,7 @@ from pyvs.core.protocols import tcp_states
 from pyvs.core.protocols.tcp_states import TcpState
 from pyvs.core.schedulers import dh, hashing, mh, sh
 from pyvs.core.transmit.route import MIN_MTU4, MIN_MTU6
-from pyvs.core.transmit.tunnel import EPHEMERAL
+from pyvs.core.transmit.tunnel import EPHEMERAL, GRE_CSUM
 from pyvs.fastpath import own
 from pyvs.fastpath.layout import LAYOUTS
 from pyvs.fastpath.tables import (
@@ -60,6 +60,7 @@ _NUMBERS: Final = {
     "REDIRECTS": REDIRECTS,
     "OWN_BITS": own.BITS,
     "OWN_WORDS": own.WORDS,
+    "GRE_CSUM": GRE_CSUM,
     "GUE_PORT_LOW": EPHEMERAL[0],
     "GUE_PORTS": EPHEMERAL[1] - EPHEMERAL[0] + 1,
     "LEAST_MOST": LEAST_MOST,

@@ -101,7 +101,10 @@ class Miss(Enum):
     NOT_HERE = "a new connection of a service that the engine schedules: up"
     TTL = "its time to live ends here: up, for the ICMP error"
     TOO_BIG = "larger than the way onwards: up, for the ICMP error or to be cut"
-    NO_CHECKSUM = "a UDP datagram without a checksum, which NAT must make: up"
+    NO_CHECKSUM = (
+        "a UDP datagram without a checksum, where NAT must make one, or a tunnel's be made from it: up"
+    )
+    SEGMENTS = "to be cut into segments, in a tunnel with a checksum over each: up"
     LOOPBACK = "from an address that is nobody's out there: up"
     NO_HOP = "no next hop is known: up, where it will be resolved"
     REDIRECT = "a server's that leaves where it came in: up now and then, for the host's ICMP redirect"

@@ -230,14 +230,15 @@ static __always_inline int begin_with(ctx_t *ctx, struct frame *f, const void *k
         return miss(MISS_NO_SERVER, UP);
     __u32 method = dest->method & 7;
     bool here = is_here(dest, method);
-    if (!here && !served(dest, method, six))
-        return miss(MISS_METHOD, UP);
+    int why = here ? 0 : not_served(f, dest, method, six);
+    if (why)
+        return miss(why, UP);
     struct conn6 new_ = {};  // as long as either family's
     struct conn *conn = (void *)&new_;
     conn->status = method << 16;
     if (method != FORWARD_MASQ)
         conn->status |= STATUS_SINGLE | STATUS_INPUT_ONLY;
-    int why = refuses(f, conn->status, six);
+    why = refuses(f, conn->status, six);
     if (why)
         return miss(why, UP);
     if (!here) {

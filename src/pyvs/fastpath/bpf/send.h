@@ -71,11 +71,12 @@ static __always_inline bool reach(ctx_t *ctx, struct frame *f, struct dest *dest
     return look_up(ctx, f, &dest->hop, &((const struct key4 *)key)->saddr, dest->addr, false, fixed);
 }
 
-// Whether a method is served here at all.
-static __always_inline bool served(const struct dest *dest, __u32 method, bool six) {
+// Why a packet can't go by a method here; 0 if it can.
+static __always_inline int not_served(const struct frame *f, const struct dest *dest, __u32 method, bool six) {
     if (method == FORWARD_TUNNEL)
-        return encapsulable(dest);
-    return (method == FORWARD_MASQ || method == FORWARD_DROUTE) && dest->af == (six ? AF_INET6 : AF_INET);
+        return not_wrapped(f, dest, six);
+    bool known = method == FORWARD_MASQ || method == FORWARD_DROUTE;
+    return known && dest->af == (six ? AF_INET6 : AF_INET) ? 0 : MISS_METHOD;
 }
 
 // Whether the server is this host, which takes packets as they are. By XDP they can't be marked, and are the engine's.

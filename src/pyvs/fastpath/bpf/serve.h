@@ -131,8 +131,9 @@ static __always_inline int known(ctx_t *ctx, struct frame *f, const void *key, s
     bool here = is_here(dest, method);
     struct hop *hop = reply ? &conn->hop : &dest->hop;
     if (!here) {
-        if (method != FORWARD_MASQ && !served(dest, method, six))
-            return miss(MISS_METHOD, UP);
+        why = method != FORWARD_MASQ ? not_served(f, dest, method, six) : 0;
+        if (why)
+            return miss(why, UP);
         if (stale(f, hop) &&
             !(reply ? reach_client(ctx, f, hop, key, address(conn), six) : reach(ctx, f, dest, key, six)))
             return miss(MISS_NO_HOP, UP);
