@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-RATES: Final = (100, 250, 300, 1000)
-"""What kernels are made with. Kernel: CONFIG_HZ."""
 LOOKS: Final = 9
-"""How often the jiffies are looked at for one reading."""
-RATE_PAUSE: Final = 0.03
-RATE_LOOKS: Final = 300
-RATE_AGREED: Final = 3
-"""Seconds between two looks that tell the rate, how many there are at most, and how many stretches have to agree."""
+"""How often the jiffies are looked at for one reading, at most."""
+LONG: Final = 0.5
+"""Seconds after which no more looks are begun: one takes that long where thousands of threads wait for a time."""
+_TIMERS: Final = Path("/proc/timer_list")
+_COARSE: Final = 6
+"""The clock that goes on with the jiffies. Kernel: CLOCK_MONOTONIC_COARSE."""
+_CHUNK: Final = 1 << 16
 _MASK: Final = 0xFFFFFFFF
 
 
@@ -42,8 +41,11 @@ class Jiffies:
     def read(cls) -> Jiffies:
         """The clock of this kernel. Raises OSError when it can't be read."""
         rate = _rate()
+        looks = [_Look.now()]
+        while len(looks) < LOOKS and looks[-1].after - looks[0].before < LONG:
+            looks.append(_Look.now())
         # Whether this reader lost the processor or the kernel counts late: the look with the most jiffies is nearest.
-        look = max((_Look.now() for _ in range(LOOKS)), key=lambda look: look.jiffies - look.after * rate)
+        look = max(looks, key=lambda look: look.jiffies - look.after * rate)
         return cls(rate, look.jiffies, look.after)
 
 
@@ -62,27 +64,17 @@ class _Look(NamedTuple):
 
 
 def _now() -> int:
-    for line in Path("/proc/timer_list").read_text(encoding="ascii").splitlines():
-        if line.startswith("jiffies:"):
-            return int(line.split()[1])
-    raise OSError("/proc/timer_list does not tell the jiffies")
+    """As the first processor's list tells: what follows would only take time."""
+    known = b""
+    with _TIMERS.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            known = known[known.rfind(b"\n") + 1 :] + chunk
+            for line in known.split(b"\n")[:-1]:
+                if line.startswith(b"jiffies:"):
+                    return int(line.split()[1])
+    raise OSError(f"{_TIMERS} does not tell the jiffies")
 
 
-@cache
 def _rate() -> int:
-    """What stretches of time agree on: in one alone the kernel may have been late. Raises OSError."""
-    first = _Look.now()
-    found: list[int] = []
-    for _ in range(RATE_LOOKS):
-        time.sleep(RATE_PAUSE)
-        last = _Look.now()
-        passed = last.jiffies - first.jiffies
-        least, most = last.before - first.after, last.after - first.before
-        fitting = [rate for rate in RATES if (passed - 1) / most < rate < (passed + 1) / least]
-        if len(fitting) > 1:
-            continue  # it was too short to tell
-        first = last
-        found = [*found, *fitting] if fitting and set(found) <= set(fitting) else fitting
-        if len(found) == RATE_AGREED:
-            return found[0]
-    raise OSError("the jiffies in /proc/timer_list fit no rate that kernels are made with")
+    """Jiffies in a second. Kernel: CONFIG_HZ, TICK_NSEC."""
+    return round(1 / time.clock_getres(_COARSE))

@@ -1,5 +1,5 @@
 import time
-from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyvs.fastpath import clock as module
-from pyvs.fastpath.clock import RATES, Jiffies
+from pyvs.fastpath.clock import LOOKS, Jiffies
+
+RATES = (100, 250, 300, 1000, 1024)
+"""What kernels are made with. Kernel: CONFIG_HZ."""
 
 
 @given(st.sampled_from(RATES), st.integers(0, 1 << 33), st.floats(0, 1e6), st.floats(-1e4, 1e4))
@@ -29,32 +32,25 @@ class BusyKernel:
     def __init__(self, hz: int, seed: int, stall: float, late: float) -> None:
         self.hz, self.lot, self.stall, self.late = hz, Random(seed), stall, late
         self.now = 1000.0 + self.lot.random()
-        self.shown = 0
+        self.shown = self.looks = 0
 
     def monotonic(self) -> float:
         self.now += 1e-6 + (self.lot.random() < 0.3) * self.lot.random() * self.stall
         return self.now
 
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds + self.lot.random() * self.stall
+    def clock_getres(self, clock: int) -> float:
+        assert clock == 6
+        return (10**9 + self.hz // 2) // self.hz / 1e9  # whole nanoseconds. Kernel: TICK_NSEC
 
     def jiffies(self) -> int:
+        self.looks += 1
         behind = (self.lot.random() < 0.1) * self.lot.random() * self.late
         self.shown = max(self.shown, int((self.monotonic() - behind) * self.hz))
         return self.shown
 
 
-@pytest.fixture
-def rate() -> Iterator[None]:
-    """It is found once for all, and anew after this."""
-    module._rate.cache_clear()
-    yield
-    module._rate.cache_clear()
-
-
-@pytest.mark.parametrize(("stall", "late"), [(0.0, 0.0), (0.2, 0.0), (0.0, 0.02), (0.2, 0.02)])
+@pytest.mark.parametrize(("stall", "late"), [(0.0, 0.0), (0.1, 0.0), (0.0, 0.02), (0.1, 0.02)])
 @pytest.mark.parametrize("hz", RATES)
-@pytest.mark.usefixtures("rate")
 def test_a_busy_machine_has_the_same_clock(
     monkeypatch: pytest.MonkeyPatch, hz: int, stall: float, late: float
 ) -> None:
@@ -62,25 +58,44 @@ def test_a_busy_machine_has_the_same_clock(
         kernel = BusyKernel(hz, seed, stall, late)
         monkeypatch.setattr(module, "time", kernel)
         monkeypatch.setattr(module, "_now", kernel.jiffies)
-        module._rate.cache_clear()
         clock = Jiffies.read()
         assert clock.hz == hz
         assert abs(clock.ago(int(kernel.now * hz) & 0xFFFFFFFF, kernel.now)) <= 2 / hz
 
 
-@pytest.mark.usefixtures("rate")
-def test_a_rate_that_no_kernel_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    kernel = BusyKernel(57, 1, 0.0, 0.0)
+def test_where_a_look_takes_long_there_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = BusyKernel(250, 1, 0.0, 0.0)
+
+    def slow() -> int:
+        kernel.now += 0.3
+        return kernel.jiffies()
+
     monkeypatch.setattr(module, "time", kernel)
-    monkeypatch.setattr(module, "_now", kernel.jiffies)
-    with pytest.raises(OSError, match="fit no rate"):
-        Jiffies.read()
+    monkeypatch.setattr(module, "_now", slow)
+    Jiffies.read()
+    assert kernel.looks == 2 < LOOKS
+
+
+@pytest.mark.parametrize("room", [7, 60, 1 << 16])
+def test_the_list_is_read_up_to_the_jiffies(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, room: int
+) -> None:
+    file = tmp_path / "timers"
+    monkeypatch.setattr(module, "_TIMERS", file)
+    monkeypatch.setattr(module, "_CHUNK", room)
+    file.write_text("Timer List Version: v0.10\n #0: <jiffies: 1>\njiffies: 4295022222\ncpu: 1\njiffies: 7\n")
+    assert module._now() == 4295022222
+    file.write_text("cpu: 0\n #0: <jiffies: 1>\n")
+    with pytest.raises(OSError, match="does not tell the jiffies"):
+        module._now()
 
 
 @pytest.mark.root
 def test_this_kernel() -> None:
     clock = Jiffies.read()
-    assert clock.hz in RATES
+    seconds, before, begin = 0.5, module._now(), time.monotonic()
+    time.sleep(seconds)
+    assert (module._now() - before) / (time.monotonic() - begin) == pytest.approx(clock.hz, rel=0.5)
     again = Jiffies.read()
     now = time.monotonic()
     assert abs(clock.ago(again.at(now), now)) < 0.05
