@@ -48,7 +48,7 @@ class Both:
 
     def run(self, *packets: bytes, times: int = TIMES, mask: int = 0) -> list[int]:
         """Each processor its packet, so many times; the last verdicts."""
-        ready = threading.Barrier(len(packets))
+        ready = threading.Barrier(len(packets), timeout=60)
 
         def work(processor: int, repeat: Repeat, data: bytes) -> None:
             os.sched_setaffinity(0, {processor})
@@ -83,26 +83,28 @@ class Both:
 
 @pytest.fixture(scope="module")
 def made(network: Network) -> Iterator[Callable[[Mode], Both]]:
-    """A larger table than others have."""
-    closing: list[Callable[[], None]] = []
+    """A larger table than others have, made once and emptied each time."""
+    there: dict[Mode, Both] = {}
 
     def make(mode: Mode) -> Both:
-        fast = FastPath.open(mode, connections=1 << 17)
-        closing.append(fast.close)
-        fast.set_device(network.ifindex, network.mac)
-        fast.configure(redirect_load=0, reuse_mode=0)
+        if mode not in there:
+            fast = FastPath.open(mode, connections=1 << 17)
+            fast.set_device(network.ifindex, network.mac)
+            there[mode] = Both(network, fast)
+        fast = there[mode].fast
+        fast.clear(len(SERVERS) + 1)
+        fast.configure(redirect_load=0, reuse_mode=0, new=1)
         for number, address in enumerate(SERVERS, 1):
             fast.set_destination(number, Server(addr=packed(address), port=80))
         fast.services.set(
             Proto.TCP, packed(VIP), 80, Selection(Selector.CURSOR, [1, 2, 3], [(0,), (1,), (2,)])
         )
-        both = Both(network, fast)
-        closing.append(both.close)
-        return both
+        return there[mode]
 
     yield make
-    for close in reversed(closing):
-        close()
+    for both in there.values():
+        both.close()
+        both.fast.close()
 
 
 @pytest.fixture(params=["tc", "xdp"])
@@ -165,9 +167,11 @@ def test_connections_that_the_engine_takes_meanwhile(both: Both) -> None:
 
     taker = threading.Thread(target=take)
     taker.start()
-    syn = tcp(CLIENT, VIP, 1024, 80, SYN, data=b"x" * 10)
-    both.run(syn, tcp(SERVERS[0], CLIENT, 80, 1024, RST, data=b"x" * 10), times=TIMES * 8)
-    over.set()
-    taker.join()
-    changes.close()
+    try:
+        syn = tcp(CLIENT, VIP, 1024, 80, SYN, data=b"x" * 10)
+        both.run(syn, tcp(SERVERS[0], CLIENT, 80, 1024, RST, data=b"x" * 10), times=TIMES * 8)
+    finally:
+        over.set()
+        taker.join()
+        changes.close()
     both.compare()
