@@ -1,7 +1,9 @@
 """Debian's ipvsadm under `pyvs exec`: what it said to the kernel's IPVS, it says to ours, word for word."""
 
 import json
+import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,14 @@ from pyvs.lab.errors import LabError
 from pyvs.lab.lab import Lab
 from pyvs.lab.topology import Host, Interface, Topology
 
-pytestmark = [pytest.mark.live, pytest.mark.root]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.root,
+    pytest.mark.skipif(
+        shutil.which("ipvsadm", path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None,
+        reason="ipvsadm is not installed",
+    ),
+]
 
 TESTS = Path(__file__).parents[1]
 VECTORS = sorted((TESTS / "vectors" / "ipvsadm").glob("*.json"))

@@ -1,6 +1,7 @@
 """`pyvs shell`: every program in it finds the director, and so do the files of IPVS."""
 
 import os
+import shutil
 
 import pytest
 
@@ -8,7 +9,14 @@ from pyvs.lab.director import Director, program
 from pyvs.lab.lab import Lab
 from pyvs.lab.topology import Host, Interface, Topology
 
-pytestmark = [pytest.mark.live, pytest.mark.root]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.root,
+    pytest.mark.skipif(
+        shutil.which("ipvsadm", path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None,
+        reason="ipvsadm is not installed",
+    ),
+]
 
 NETWORK = Topology("one", (Host("director", (Interface("lan", ("10.1.1.1/24",)),)),))
 TYPED = """
