@@ -75,6 +75,8 @@ SERVED = {
     "tun-ipip": (3, 4),
     "tun-gre": (3, 4),
     "tun-gue": (3, 4),
+    "tun-gue-csum": (3, 4),
+    "tun-icmp-gre-csum": (5, 6),
     "conn-reuse-3": (31, 41),
     "drop-entry-spares": (60, 96),
     "sync-v1-every": (8, 11),

@@ -10,12 +10,12 @@ from typing import Final
 
 from pyvs.core.environment import Route
 from pyvs.datapath.rtnetlink import FoundRoute, Link, RouteType, Rtnetlink, RtnetlinkError
+from pyvs.host.routing import MIN_PMTU
 
 ANSWERS_MAX: Final = 65_536
 """Routes that are remembered until something changes."""
 PMTU_SECONDS: Final = 600.0
 """How long a path MTU learnt from a router counts. Kernel: `mtu_expires`."""
-MIN_MTU: Final = {4: 68, 16: 1280}
 MEMORY_SECONDS: Final = 1.0
 PAGE_KB: Final = os.sysconf("SC_PAGE_SIZE") // 1024
 
@@ -124,10 +124,12 @@ class LiveEnvironment:
         return route is not None and route.local
 
     def update_pmtu(self, destination: bytes, mtu: int) -> None:
-        """Take note of a path MTU learnt from an ICMP error, for ten minutes."""
-        mtu = max(mtu, MIN_MTU[len(destination)])
+        """Take note of a path MTU learnt from an ICMP error, for ten minutes. Kernel: `__ip_rt_update_pmtu`."""
+        mtu = max(mtu, MIN_PMTU[len(destination)])
         route = self.route(destination)
-        if route is not None and mtu >= route.mtu:
+        if route is not None and (
+            mtu > route.mtu or (mtu == route.mtu and (route.learnt or len(destination) == 16))
+        ):
             return
         if len(self._pmtu) >= ANSWERS_MAX:
             self._pmtu.clear()

@@ -270,11 +270,18 @@ class Routing:
         return entry is not None and entry.kind is Kind.LOCAL
 
     def update_pmtu(self, destination: bytes, mtu: int) -> None:
-        """Believe that the path to a destination takes no more than so many bytes."""
+        """Believe that the path to a destination takes no more than so many bytes.
+
+        By IPv4 also if that is what its link takes: whoever holds the route from before looks again. Kernel:
+        `__ip_rt_update_pmtu`, `__ip6_rt_update_pmtu`.
+        """
         mtu = max(mtu, MIN_PMTU[len(destination)])
         route = self.route(destination)
-        if route is not None and mtu < route.mtu:
-            self._exceptions[route.device, route.gateway] += destination not in self.pmtu
+        if route is None:
+            return
+        new = destination not in self.pmtu
+        if mtu < route.mtu or (mtu == route.mtu and new and len(destination) == 4):
+            self._exceptions[route.device, route.gateway] += new
             self.pmtu[destination] = mtu
             self._forget()
 

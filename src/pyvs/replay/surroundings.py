@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pyvs.core.environment import Route
+from pyvs.host.routing import MIN_PMTU
 from pyvs.replay.places import Places
 
 PAGES: Final = 1 << 20
@@ -57,7 +58,7 @@ class Surroundings:
 
     def update_pmtu(self, destination: bytes, mtu: int) -> None:
         """Take note of a path MTU; not below what each family allows."""
-        mtu = max(mtu, 552 if len(destination) == 4 else 1280)
+        mtu = max(mtu, MIN_PMTU[len(destination)])
         if mtu < self._pmtu.get(destination, self.mtu):
             self._pmtu[destination] = mtu
             self.generation += 1

@@ -81,6 +81,22 @@ def test_path_mtu_is_learnt(host: Host) -> None:
     assert route.mtu == 1300, "a bigger one is not believed"
 
 
+def test_a_path_mtu_that_is_the_links_is_noted_by_ipv4(host: Host) -> None:
+    for address, noted in (("10.1.0.11", True), ("2001:db8:1::11", False)):
+        generation = host.generation
+        for _ in range(2):
+            host.update_pmtu(a(address), 1500)
+            route = host.route(a(address))
+            assert route is not None
+            assert (route.mtu, route.learnt) == (1500, noted)
+            assert (host.generation > generation) == noted
+        later = host.generation
+        host.update_pmtu(a(address), 1500)
+        assert host.generation == later, "nothing new"
+        host.update_pmtu(a(address), 1501)
+        assert host.generation == later, "more than the link takes"
+
+
 def numbers(host: Host, address: str) -> tuple[int, int]:
     route = host.route(a(address))
     assert route is not None
