@@ -23,7 +23,7 @@ REFILL_SECONDS: Final = 0.2
 """Time without changes after which one more may be put in at once."""
 GATHER_SECONDS: Final = 0.1
 """How long gathered changes wait at least."""
-PATIENCE_SECONDS: Final = 0.1
+PATIENCE_SECONDS: Final = 2.0
 """How long an answer waits for iptables; it goes on in the background if it takes longer."""
 MANY: Final = 60
 """Services and servers, removed ones too, from which on a thread writes the chains: packets must not wait for that."""
