@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -90,7 +91,7 @@ def test_idle_rounds_tidy(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_collector_stays_out_of_the_way() -> None:
-    frozen = gc.get_freeze_count()
+    frozen, interval = gc.get_freeze_count(), sys.getswitchinterval()
     try:
         freeze()
         assert not gc.isenabled()
@@ -102,6 +103,7 @@ def test_the_collector_stays_out_of_the_way() -> None:
     finally:
         gc.unfreeze()
         gc.enable()
+        sys.setswitchinterval(interval)
 
 
 def test_a_signal_is_something_to_read() -> None:
