@@ -221,6 +221,9 @@ def test_only_what_concerns_services_is_queued(nat: Lab, tmp_path: Path) -> None
             assert raw.recv(100)[20] == 0
 
     nat.run("router", ["ip", "route", "add", PLANS[4].farm, "via", PLANS[4].director_front])
+    # The director has looked whether web servers answer: their last words belong to the service by their port.
+    open_states = ["state", "established", "state", "fin-wait-1", "state", "fin-wait-2"]
+    wait.until(lambda: nat.run("director", ["ss", "-Htn", *open_states]) == "", "Web servers did not hang up")
     with running(nat, tmp_path, rules("nat")):
         start = queued()
         nat["client1"].call(lambda: dial(PLANS[4].virtual, 81))
