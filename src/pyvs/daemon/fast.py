@@ -39,7 +39,8 @@ SECOND: Final = 1.0
 IN_USE: Final = 5.0
 """Seconds for which a neighbour counts as used after a packet. Kernel: `delay_first_probe_time`."""
 SHARE: Final = 20.0
-"""Reading counts takes at most one in so many of the daemon's time."""
+"""Reading counts takes at most one in so many of the daemon's time of the processor: on a busy host the work of others
+would count as ours."""
 PULL_SHARE: Final = 5.0
 """Likewise with bringing the counters of many servers back."""
 MANY: Final = 200
@@ -249,12 +250,12 @@ class Fast(Partner):
         if self.newcomers is not None:
             self.newcomers.carry_back()
         if now >= self._counts_at:
-            begun = time.perf_counter()
+            begun = time.thread_time()
             if not self.many:
                 self.mirror.pull_counts()
             elif next(self._counting, self) is self:
                 self._counting = self.mirror.pulling_counts()
-            self._counts_at = now + (time.perf_counter() - begun) * SHARE
+            self._counts_at = now + (time.thread_time() - begun) * SHARE
 
     def before_verbs(self) -> None:
         """As any partner; where there are many servers what listings show is up to some seconds old."""
@@ -335,11 +336,11 @@ class Fast(Partner):
 
     def _pulling(self) -> Iterator[None]:
         """`pull`, a stretch a step, and then a rest."""
-        spent, begun = 0.0, time.perf_counter()
+        spent, begun = 0.0, time.thread_time()
         for _ in self.mirror.pulling():
-            spent += time.perf_counter() - begun
+            spent += time.thread_time() - begun
             yield
-            begun = time.perf_counter()
+            begun = time.thread_time()
         self._pull_at = self.clock() + spent * PULL_SHARE
 
     def _renewing(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 REST: Final = 20.0
-"""While verbs come a rest is so many times as long as the stretch before it."""
+"""While verbs come a rest is so many times as long as the stretch before it had the processor."""
 QUIET: Final = 0.05
 """Seconds without a verb after which no rests are made."""
 
@@ -49,7 +49,7 @@ class Works:
         """A stretch of a work, all in turn, if its time has come."""
         if not self._works or now < self._next:
             return
-        begun = time.perf_counter()
+        begun = time.thread_time()
         name = next(iter(self._works))
         work = self._works.pop(name)
         for _ in work:
@@ -57,4 +57,4 @@ class Works:
                 self._works[name] = work
                 break
         if now - self._verb < QUIET:
-            self._next = now + (time.perf_counter() - begun) * REST
+            self._next = now + (time.thread_time() - begun) * REST

@@ -42,7 +42,7 @@ def test_counts_are_read_before_packets_but_not_all_the_time(
     case.fast.before_packets(case.now)
     reads: list[float] = []
     times = iter(range(100))
-    monkeypatch.setattr(time, "perf_counter", lambda: float(next(times)))
+    monkeypatch.setattr(time, "thread_time", lambda: float(next(times)))
     monkeypatch.setattr(case.fast.mirror, "pull_counts", lambda: reads.append(case.now))
     case.fast._counts_at = 0.0
     for _ in range(30):  # a read takes a second here, so the next one comes 20 later
