@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pyvs.lab import wait
-from pyvs.lab.director import Director, program
+from pyvs.lab.director import PATIENCE, Director, program
 from pyvs.lab.errors import LabError
 from pyvs.lab.lab import Lab
 from pyvs.lab.topology import Host, Interface, Topology
@@ -94,7 +94,7 @@ def test_a_director_that_is_started_anew_is_found_again(director: Director, tmp_
             [program("pyvs"), "run", "--no-state", "--rules", os.devnull, "--socket", str(director.socket)],
             stderr=subprocess.DEVNULL,
         )
-        wait.until(lambda: answers(director), "the director was not there again")
+        wait.until(lambda: answers(director), "the director was not there again", PATIENCE)
         director.adm("-A -t 10.1.1.1:80")
         out, _ = process.communicate("\n", timeout=60)
         assert out == "1\n"

@@ -19,7 +19,7 @@ from pyvs.netlink.client import Client
 from pyvs.netlink.unix import VARIABLE, UnixTransport
 
 HOST: Final = "director"
-PATIENCE: Final = 60.0
+PATIENCE: Final = 120.0
 """Seconds that it gets to be ready."""
 LAST_LINES: Final = 12
 """So many lines of the director's log are shown when something fails."""
