@@ -7,9 +7,11 @@ gone through. What ended is noted by the loop.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
+
+from pyvs.fastpath.sweep import SWEPT
 
 if TYPE_CHECKING:
     from pyvs.fastpath.fast import FastPath
@@ -50,9 +52,9 @@ class Sweeps:
         """When to call `go_on` next."""
         return 0.0 if self._sweep is not None and self._stretch is None else self._at
 
-    def begin(self) -> Iterator[list[Ended]]:
+    def begin(self, tables: Collection[str] = SWEPT) -> Iterator[list[Ended]]:
         """Begin one, whether there are connections or not; `go_on` goes on with it."""
-        self._sweep, self._took = self._fast.sweep(), 0.0
+        self._sweep, self._took = self._fast.sweep(tables), 0.0
         return self._sweep
 
     def go_on(self, now: float) -> bool:
@@ -64,7 +66,7 @@ class Sweeps:
             if not self._mirror.may_end:
                 self._at = now + SECOND
                 return False
-            sweep = self.begin()
+            sweep = self.begin(self._mirror.in_use())
         if self._stretch is None:
             self._stretch = self._pool.submit(_next, sweep)
         if not self._stretch.done():

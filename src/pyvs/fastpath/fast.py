@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from pathlib import Path
 from struct import Struct
 from typing import Any, Final, Literal
@@ -60,7 +60,7 @@ from pyvs.fastpath.resize import Resize
 from pyvs.fastpath.server import Server
 from pyvs.fastpath.services import Services
 from pyvs.fastpath.sizes import entries_for_memory, of_maps, pinned
-from pyvs.fastpath.sweep import Ended, Sweeper
+from pyvs.fastpath.sweep import SWEPT, Ended, Sweeper
 from pyvs.fastpath.sweep_by_key import KeySweeper
 from pyvs.fastpath.tables import LIMITS, Flag, Miss, Status
 from pyvs.fastpath.testrun import Outcome, run_tc, run_xdp
@@ -361,8 +361,8 @@ class FastPath:
             note_reply(conn, reply_of(conn, self.table_of(server_key(conn)).get))
         return conn
 
-    def sweep(self) -> Iterator[list[Ended]]:
-        """End what has been silent for too long: a list for each stretch of some milliseconds.
+    def sweep(self, tables: Collection[str] = SWEPT) -> Iterator[list[Ended]]:
+        """End what has been silent for too long in these tables: a list for each stretch of some milliseconds.
 
         Raises OSError, FastPathUnavailable.
         """
@@ -371,7 +371,7 @@ class FastPath:
                 self._sweeper = Sweeper(self.loaded.maps)
             except FastPathUnavailable:  # no type information, say
                 self._sweeper = KeySweeper(self.loaded.maps, self.jiffies)
-        return self._sweeper.stretches()
+        return self._sweeper.stretches(tables)
 
     # ---- what happened -----------------------------------------------------
 

@@ -7,16 +7,17 @@ counts at them yet.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from pyvs.core.flags import Proto
+from pyvs.core.flags import Family, Proto
 from pyvs.core.sync.policy import LEAST_REFRESH
 from pyvs.fastpath import ledger, refusal
 from pyvs.fastpath.change import Changes, Kept
 from pyvs.fastpath.identity import Identity, identity
 from pyvs.fastpath.layout import DEST
 from pyvs.fastpath.ledger import COUNTERS, Ledger
+from pyvs.fastpath.sweep import SWEPT
 from pyvs.fastpath.tables import LIMITS, SYNC_V0, Flag
 
 if TYPE_CHECKING:
@@ -282,6 +283,18 @@ class Mirror(Ledger):
     def may_end(self) -> bool:
         """Whether there may be connections or templates in the maps, as far as is known."""
         return bool(self.live or self.strangers)
+
+    def in_use(self) -> Collection[str]:
+        """The tables in which something may end, as far as is known."""
+        if self.strangers:
+            return SWEPT
+        found = set()
+        for place in self.places.values():
+            if place.active or place.inactive:
+                found.add("conns4" if place.service.af == Family.INET else "conns6")
+            if place.persistent:
+                found.add("templates")
+        return found
 
     def write(self, place: Place) -> None:
         """Write what is said of a destination, if that has changed. Raises OSError."""

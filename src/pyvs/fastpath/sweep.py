@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -17,6 +17,8 @@ from pyvs.fastpath.layout import KEY4, KEY6
 from pyvs.fastpath.libbpf import call, libbpf, pointer
 from pyvs.fastpath.objects import LoadedObject, begun
 
+SWEPT: Final = ("conns4", "conns6", "templates")
+"""The tables in which something ends, in the order in which they are gone through."""
 RECORD: Final = Struct(f"=IIII{KEY6.size}s")
 """Family or 0, status, destination, packets and key of what ended."""
 STRETCH: Final = RECORD.size * 32
@@ -51,11 +53,11 @@ class Sweeper:
     def __init__(self, maps: Mapping[str, int]) -> None:
         """maps: descriptors by name. Raises FastPathUnavailable: a kernel without type information, say."""
         with begun(LoadedObject(build.program("pyvs_sweep"), shared=maps)) as self._object:
-            self._links = [
-                self._attach("sweep4", maps["conns4"]),
-                self._attach("sweep6", maps["conns6"]),
-                self._attach("sweep_templates", maps["templates"]),
-            ]
+            programs = ("sweep4", "sweep6", "sweep_templates")
+            self._links = {
+                table: self._attach(program, maps[table])
+                for table, program in zip(SWEPT, programs, strict=True)
+            }
 
     def _attach(self, program: str, table: int) -> int:
         info = _LinkInfo(map_fd=table)
@@ -64,12 +66,12 @@ class Sweeper:
         )
         return pointer("bpf_program__attach_iter", self._object.handle_of(program), ctypes.byref(options))
 
-    def stretches(self) -> Iterator[list[Ended]]:
-        """One sweep: what ended in each stretch of it. Between two of them anything may be done.
+    def stretches(self, tables: Collection[str]) -> Iterator[list[Ended]]:
+        """One sweep of these tables: what ended in each stretch of it. Between two of them anything may be done.
 
         Raises OSError.
         """
-        for link in self._links:
+        for link in [link for table, link in self._links.items() if table in tables]:
             reader = call("bpf_iter_create", call("bpf_link__fd", link))
             try:
                 while data := os.read(reader, STRETCH):
@@ -79,9 +81,9 @@ class Sweeper:
 
     def close(self) -> None:
         """Let go of it."""
-        for link in self._links:
+        for link in self._links.values():
             libbpf().bpf_link__destroy(link)
-        self._links = []
+        self._links = {}
         self._object.close()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -37,21 +37,26 @@ class KeySweeper:
         """maps: descriptors by name. Raises FastPathUnavailable."""
         self._jiffies = jiffies
         self._tables = (
-            (Family.INET, BpfMap(maps["conns4"], KEY4.size, CONN4)),
-            (Family.INET6, BpfMap(maps["conns6"], KEY6.size, CONN6)),
+            ("conns4", Family.INET, BpfMap(maps["conns4"], KEY4.size, CONN4)),
+            ("conns6", Family.INET6, BpfMap(maps["conns6"], KEY6.size, CONN6)),
         )
         self._templates = BpfMap(maps["templates"], 4, TEMPLATE)
         self._settings = ArrayMap(maps["settings"], SETTINGS)
         with begun(LoadedObject(build.program("pyvs_end"), shared=maps)) as self._object:
             self._program = self._object.program("pyvs_end")
 
-    def stretches(self) -> Iterator[list[Ended]]:
-        """One sweep: what ended in each stretch of it. Between two of them anything may be done. Raises OSError."""
-        for family, table in self._tables:
+    def stretches(self, tables: Collection[str]) -> Iterator[list[Ended]]:
+        """One sweep of these tables: what ended in each stretch of it. Between two of them anything may be done.
+
+        Raises OSError.
+        """
+        for name, family, table in self._tables:
+            if name not in tables:
+                continue
             entries = table.items(BATCH)
             while batch := list(islice(entries, BATCH)):
                 yield [ended for key in self._doubtful(batch) for ended in self._end(family, key)]
-        templates = self._templates.items(BATCH)
+        templates = self._templates.items(BATCH) if "templates" in tables else iter(())
         while batch := list(islice(templates, BATCH)):
             for number in self._doubtful_templates(batch):
                 record = RECORD.pack(_TEMPLATE, int.from_bytes(number, sys.byteorder), 0, 0, b"")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 from tests.unit.fastpath.memory import MemoryFast, in_memory
 
 from pyvs.daemon.fast_sweeps import GLANCE, LONGEST, SECOND, SHARE, Sweeps
-from pyvs.fastpath.sweep import Ended
+from pyvs.fastpath.layout import DEST
+from pyvs.fastpath.sweep import SWEPT, Ended
 from pyvs.testing.shared import Shared
 
 ENDED = Ended(b"", 0, 0, 0)
@@ -69,6 +70,19 @@ def test_what_another_daemon_left_is_swept_whether_its_servers_are_named_or_not(
         case.shared.mirror.give_up_waiting()
 
 
+def test_only_tables_with_something_in_them_are_swept() -> None:
+    case = Case()
+    case.connection()
+    assert case.sweeps.go_on(case.shared.now)
+    row = case.maps.dests.at(0) | {"active": 0, "persistent": 1}
+    case.maps.dests.set(0, DEST.pack(**row))
+    case.shared.mirror.pull_counts()
+    assert case.sweeps.go_on(case.shared.now + 10)
+    case.shared.mirror.inherit({(2, 0, 6, b"", 80, 2, b"", 80): 9})
+    assert case.sweeps.go_on(case.shared.now + 20)
+    assert [set(tables) for tables in case.maps.swept] == [{"conns4"}, {"templates"}, set(SWEPT)]
+
+
 def test_what_another_daemon_left_is_swept_at_once() -> None:
     case = Case()
     case.maps.to_end = [[ENDED]]
@@ -114,7 +128,7 @@ def test_what_waits_for_a_processor_does_not_lengthen_the_rest() -> None:
     case.connection()
     idle = threading.Event()
 
-    def stretches() -> Iterator[list[Ended]]:
+    def stretches(tables: Collection[str] = SWEPT) -> Iterator[list[Ended]]:
         idle.wait(0.1)
         yield [ENDED]
 

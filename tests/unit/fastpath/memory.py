@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, cast
 
 from pyvs.core.engine import Engine
@@ -36,7 +36,7 @@ from pyvs.fastpath.own import WORDS, OwnAddresses
 from pyvs.fastpath.owner import SharedTable
 from pyvs.fastpath.reports import Report, Reports
 from pyvs.fastpath.services import Services
-from pyvs.fastpath.sweep import Ended
+from pyvs.fastpath.sweep import SWEPT, Ended
 from pyvs.fastpath.tables import CLAIMED, Flag, Miss, Status, TemplateStatus
 from pyvs.fastpath.takeover import left_behind
 from pyvs.testing.environment import FixedEnvironment
@@ -197,12 +197,15 @@ class MemoryFast(FastPath):
         self.reaching_out: dict[int, bool] = {}
         self.to_end: list[list[Ended]] = []
         """What the next sweep ends, by stretch."""
+        self.swept: list[Collection[str]] = []
+        """The tables of each sweep."""
 
     def set_device(self, ifindex: int, mac: bytes, *, reaches_out: bool = False) -> None:
         self.devices[ifindex] = mac
         self.reaching_out[ifindex] = reaches_out
 
-    def sweep(self) -> Iterator[list[Ended]]:
+    def sweep(self, tables: Collection[str] = SWEPT) -> Iterator[list[Ended]]:
+        self.swept.append(tables)
         stretches, self.to_end = self.to_end, []
         return iter(stretches)
 

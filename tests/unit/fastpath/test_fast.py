@@ -68,6 +68,15 @@ def test_a_reply_counts_as_life(fast: FastPath) -> None:
     assert list(fast.conns4.items()) == []
 
 
+def test_a_sweep_leaves_tables_alone_that_are_not_named(fast: FastPath) -> None:
+    conn = connection()
+    fast.insert(conn)
+    fast.configure(now=NOW + 100)
+    assert [one for stretch in fast.sweep(("conns6", "templates")) for one in stretch] == []
+    assert list(fast.connections()) == [conn]
+    assert [one.key for stretch in fast.sweep(("conns4",)) for one in stretch] == [client_key(conn)]
+
+
 def test_a_sweep_counts_down(fast: FastPath) -> None:
     fast.set_destination(9, Server(addr=SERVER, port=8080, u_threshold=4))
     row = fast.destination(9) | {"inactive": 4, "flags": Flag.AVAILABLE | Flag.OVERLOAD}

@@ -1,7 +1,7 @@
 import pytest
 
 from pyvs.fastpath.fast import FastPath
-from pyvs.fastpath.sweep import STRETCH, Ended, Sweeper
+from pyvs.fastpath.sweep import STRETCH, SWEPT, Ended, Sweeper
 
 pytestmark = pytest.mark.root
 
@@ -15,7 +15,7 @@ def test_stretches_are_bounded(fast: FastPath) -> None:
     try:
         ended: list[Ended] = []
         for _ in range(5):
-            for stretch in sweeper.stretches():
+            for stretch in sweeper.stretches(SWEPT):
                 assert len(stretch) <= STRETCH // 56
                 ended += stretch
     finally:

@@ -1,11 +1,11 @@
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 
 from pyvs.fastpath.entries import OffloadedConnection, client_key, server_key
 from pyvs.fastpath.fast import FastPath
 from pyvs.fastpath.server import Server
-from pyvs.fastpath.sweep import Ended
+from pyvs.fastpath.sweep import SWEPT, Ended
 from pyvs.fastpath.sweep_by_key import BATCH, KeySweeper
 from pyvs.fastpath.tables import CLAIMED, Flag, Status
 
@@ -33,8 +33,8 @@ def sweeper(fast: FastPath) -> Iterator[KeySweeper]:
     fast.clear(10)
 
 
-def swept(sweeper: KeySweeper) -> list[Ended]:
-    return [ended for stretch in sweeper.stretches() for ended in stretch]
+def swept(sweeper: KeySweeper, tables: Collection[str] = SWEPT) -> list[Ended]:
+    return [ended for stretch in sweeper.stretches(tables) for ended in stretch]
 
 
 @pytest.mark.parametrize("six", [False, True])
@@ -53,6 +53,16 @@ def test_it_ends_what_both_directions_are_silent_for(fast: FastPath, sweeper: Ke
     assert (ended.key, ended.dest) == (client_key(conn), 9)
     assert list(fast.connections()) == [longer]
     assert fast.destination(9)["inactive"] == -1  # it was never counted
+
+
+def test_tables_that_are_not_named_are_left_alone(fast: FastPath, sweeper: KeySweeper) -> None:
+    both = [connection(1), connection(1, six=True)]
+    fast.insert_many(both)
+    fast.configure(now=NOW + 100)
+    assert swept(sweeper, ("templates",)) == []
+    assert list(fast.connections()) == both
+    assert [ended.key for ended in swept(sweeper, ("conns6", "templates"))] == [client_key(both[1])]
+    assert [ended.key for ended in swept(sweeper, ("conns4",))] == [client_key(both[0])]
 
 
 def test_replies_that_were_left_behind_go(fast: FastPath, sweeper: KeySweeper) -> None:
@@ -91,7 +101,7 @@ def test_half_open_ones_go_first_when_memory_is_short(fast: FastPath, sweeper: K
 def test_stretches_are_bounded(fast: FastPath, sweeper: KeySweeper) -> None:
     fast.insert_many(connection(number) for number in range(400))
     fast.configure(now=NOW + 100)
-    stretches = list(sweeper.stretches())
+    stretches = list(sweeper.stretches(SWEPT))
     assert sum(map(len, stretches)) == 400
     assert all(len(stretch) <= BATCH for stretch in stretches)
     assert fast.destination(9)["flags"] & Flag.AVAILABLE
