@@ -156,6 +156,7 @@ class ChainUpdates:
             waiting = self._chains.begin(self.watches(), self.aim())
         except ChainError as error:
             self._log.error(str(error))
+            self.finish()
             return
         for pidfd in waiting if self._loop is not None else ():
             self._watch(pidfd)
@@ -170,7 +171,7 @@ class ChainUpdates:
 
         def ended() -> None:
             loop.forget(pidfd)
-            self.finish()
+            self.put_in()  # what has changed meanwhile, or nothing
 
         loop.watch(pidfd, ended)
 
@@ -188,7 +189,8 @@ class ChainUpdates:
             self._chains.finish()
         except ChainError as error:
             self._log.error(f"{error}; the chains are as they were")
-        if self._until is not None and (not self._chains.busy or self._clock() >= self._until):
+        stands = not self._chains.busy and not self._wanted
+        if self._until is not None and (stands or self._clock() >= self._until):
             self._until = None
             self._settled()
 

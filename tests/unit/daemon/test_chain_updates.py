@@ -2,6 +2,7 @@
 
 import io
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -34,6 +35,7 @@ class FakeChains:
         self.busy = False
         self.slow = False
         self.refuses = False
+        self.ends: list[int] = []
 
     def update(self, watches: list[Watch], aim: Aim) -> None:
         self.put.append((watches, aim))
@@ -43,7 +45,7 @@ class FakeChains:
             raise ChainError("iptables-restore refused our chains")
         self.put.append((watches, aim))
         self.busy = self.slow
-        return []
+        return self.ends
 
     def finish(self) -> None:
         self.busy = self.busy and self.slow
@@ -131,6 +133,36 @@ def test_answers_wait_for_slow_chains_but_not_for_long(fixture: Fixture) -> None
     fixture.updates.put_in()
     assert fixture.settled == 1
     assert fixture.chains.busy
+
+
+class FakeLoop:
+    """Keeps whom to call when iptables has ended."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[int, Callable[[], None]] = {}
+
+    def watch(self, pidfd: int, handler: Callable[[], None]) -> None:
+        self.handlers[pidfd] = handler
+
+    def forget(self, pidfd: int) -> None:
+        del self.handlers[pidfd]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_an_answer_waits_for_all_changes_of_its_step(fixture: Fixture, refused: bool) -> None:
+    loop = fixture.updates._loop = FakeLoop()  # type: ignore[assignment]
+    fixture.chains.slow, fixture.chains.ends = True, [7]
+    for _ in range(3):
+        fixture.updates.changed()
+    fixture.chains.busy, fixture.chains.refuses = False, refused
+    loop.handlers[7]()
+    assert (fixture.times, fixture.settled) == ((1, 1) if refused else (2, 0))
+    if not refused:
+        assert fixture.updates.settling()
+        fixture.chains.busy = False
+        loop.handlers[7]()
+    assert not fixture.updates.settling()
+    assert (fixture.updates.due, fixture.settled, loop.handlers) == (None, 1, {})
 
 
 def test_many_services_are_put_in_by_a_thread(fixture: Fixture) -> None:
