@@ -17,7 +17,7 @@ from pyvs.core.flags import Forward, Proto
 from pyvs.core.protocols.tcp_states import TcpState
 from pyvs.fastpath.change import Changes
 from pyvs.fastpath.claims import Claims
-from pyvs.fastpath.entries import OffloadedConnection, client_key, from_entry
+from pyvs.fastpath.entries import OffloadedConnection, client_key, from_entry, to_entries
 from pyvs.fastpath.fast import FastPath, Mode
 from pyvs.fastpath.mirror import Mirror
 from pyvs.fastpath.selection import Selection
@@ -155,15 +155,13 @@ def test_connections_that_the_engine_takes_meanwhile(both: Both) -> None:
     def take() -> None:
         while not over.is_set():
             conn.seen = fast.jiffies.at(time.monotonic())
-            changes.make(1, active=1)
-            fast.insert(conn)
+            assert changes.give(to_entries(conn))
             time.sleep(0.0001)
             value = claims.take(raw, Proto.TCP, conn.vaddr, conn.vport)
             assert value is not None
             taken = from_entry(raw, value)
             assert taken is not None
             fast.take_reply(taken)
-            changes.make(1, active=taken.inactive - 1, inactive=-taken.inactive)
 
     taker = threading.Thread(target=take)
     taker.start()

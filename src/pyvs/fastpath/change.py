@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pyvs.fastpath import build
-from pyvs.fastpath.layout import CHANGE, CLAIM, CONN4, CONN6, KEY4, KEY6, OWNER, TEMPLATE_CHANGE
+from pyvs.fastpath.entries import Entry
+from pyvs.fastpath.layout import CHANGE, CLAIM, CONN4, CONN6, GIVEN, KEY4, KEY6, OWNER, TEMPLATE_CHANGE
 from pyvs.fastpath.libbpf import TestRunOptions, call
 from pyvs.fastpath.maps import ArrayMap
 from pyvs.fastpath.objects import LoadedObject, begun
@@ -35,6 +36,7 @@ class Changes:
             self._program = self._object.program("pyvs_change")
             self._template_program = self._object.program("pyvs_template")
             self._claim_program = self._object.program("pyvs_claim")
+            self._give_program = self._object.program("pyvs_give")
             self.owners = ArrayMap(self._object.maps["owners"], OWNER)
 
     def make(
@@ -100,7 +102,8 @@ class Changes:
     def take(self, raw: bytes, claimant: int = 0) -> bytes | None:
         """The last entry of a client's key, in whose place there is the engine's claim now; None: there was none.
 
-        claimant: the engine's number; 0: there is no claim. Raises OSError.
+        It counts as the engine's, at its destination and its template. claimant: the engine's number; 0: there is no
+        claim. Raises OSError.
         """
         four = len(raw) == KEY4.size
         frame = CLAIM.pack(six=not four, claimant=claimant, key=raw.ljust(KEY6.size, b"\0"))
@@ -108,6 +111,17 @@ class Changes:
         if self._run(self._claim_program, frame, out):
             return None
         return out.raw[_CONN_AT : _CONN_AT + (CONN4 if four else CONN6).size]
+
+    def give(self, entries: list[Entry]) -> bool:
+        """Put in what `to_entries` has made of a connection, in one step; False: there is no room.
+
+        It counts as the maps' from now on, at its destination and its template. Raises OSError.
+        """
+        key, conn = entries[-1]
+        back, reply = entries[0] if len(entries) > 1 else (b"", b"")
+        return not self._run(
+            self._give_program, GIVEN.struct.pack(b"", len(key) != KEY4.size, key, conn, back, reply)
+        )
 
     @staticmethod
     def _run(program: int, frame: bytes, out: Any = None) -> int:

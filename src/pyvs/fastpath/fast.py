@@ -49,8 +49,6 @@ from pyvs.fastpath.layout import (
     STATS,
     TEMPLATE,
     TEMPLATE_KEY,
-    Field,
-    Layout,
 )
 from pyvs.fastpath.maps import ArrayMap, BpfMap, PerCpuArray
 from pyvs.fastpath.objects import CONNECTIONS, LoadedObject, begun
@@ -60,6 +58,7 @@ from pyvs.fastpath.resize import Resize
 from pyvs.fastpath.server import Server
 from pyvs.fastpath.services import Services
 from pyvs.fastpath.sizes import entries_for_memory, of_maps, pinned
+from pyvs.fastpath.structure import Field, Layout
 from pyvs.fastpath.sweep import SWEPT, Ended, Sweeper
 from pyvs.fastpath.sweep_by_key import KeySweeper
 from pyvs.fastpath.tables import LIMITS, Flag, Miss, Status

@@ -93,23 +93,23 @@ class Handover:
             self._give(place, both)
 
     def _give(self, place: Place, both: list[tuple[Connection, OffloadedConnection]]) -> None:
-        table = self._table
-        entries = [entry for _, offloaded in both for entry in to_entries(offloaded)]
-        inactive = sum(offloaded.inactive for _, offloaded in both)
-        if table.mirror.strangers:
-            for _, offloaded in both:
+        table, changes = self._table, self._table.mirror.changes
+        active = inactive = 0
+        templates: Counter[Template] = Counter()
+        for conn, offloaded in both:
+            if table.mirror.strangers:
                 self._displace(client_key(offloaded))
-        table.mapped.gain(both, table.fast.table_of)
-        # Counted first: a program that ends one must not find fewer than none. But only when all is ready: if we were
-        # killed in between, what is not there yet would count for ever.
-        table.mirror.moved(place, len(both) - inactive, inactive)
-        try:
-            table.fast.insert_entries(entries)
-        except OSError:
-            self._give_singly(place, both)
-        else:
-            for conn, offloaded in both:
-                self._gone(conn, offloaded)
+            if not changes.give(to_entries(offloaded)):
+                self.kept[FULL] += 1
+                continue
+            active += not offloaded.inactive
+            inactive += offloaded.inactive
+            if offloaded.template and isinstance(conn.control, Template):
+                templates[conn.control] += 1
+            self._gone(conn, offloaded)
+        table.mirror.moved(place, active, inactive)
+        for template, many in templates.items():
+            table.mapped.gave(template, many)
         table.mirror.sign(place)  # their first packets were the engine's
 
     def _displace(self, raw: bytes) -> None:
@@ -123,26 +123,10 @@ class Handover:
         last = None if value is None else from_entry(raw, value)
         if last is None:  # it has just ended
             return
-        table.mirror.changes.make(last.dest, active=int(last.inactive) - 1, inactive=-int(last.inactive))
         if last.template:
-            table.mirror.changes.template(last.template, controls=-1)
+            table.mirror.changes.template(last.template, engine=-1)
         if not last.single:
             table.fast.take_reply(last)
-
-    def _give_singly(self, place: Place, both: list[tuple[Connection, OffloadedConnection]]) -> None:
-        """The table is full: some may have found room."""
-        table = self._table
-        for conn, offloaded in both:
-            try:
-                table.fast.insert(offloaded)
-            except OSError:
-                table.fast.remove(offloaded, reply_only=client_key(offloaded) in table.claims)
-                table.leave(place, inactive=offloaded.inactive)
-                if isinstance(conn.control, Template) and conn.control.number:
-                    table.mapped.give(conn.control, -1)
-                self.kept[FULL] += 1
-            else:
-                self._gone(conn, offloaded)
 
     def _gone(self, conn: Connection, offloaded: OffloadedConnection) -> None:
         table = self._table

@@ -291,13 +291,13 @@ class Ledger:
     # ---- connections that wander -------------------------------------------
 
     def moved(self, place: Place, active: int, inactive: int) -> None:
-        """Connections went to the maps (positive) or came from there: nothing is counted anew. Raises OSError."""
+        """Connections went to the maps (positive) or came from there, which know it. Raises OSError."""
         place.active += active
         place.inactive += inactive
         place.counted = b""
         self.live += active + inactive
         place.kept = self._kept(place)
-        self.changes.make(place.number, active=active, inactive=inactive, kept=place.kept)
+        self.changes.make(place.number, kept=place.kept)
 
     def moved_templates(self, place: Place, many: int) -> None:
         """The same of templates. Raises OSError."""

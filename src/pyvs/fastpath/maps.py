@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from pyvs.fastpath.layout import Layout
 from pyvs.fastpath.libbpf import call, libbpf
+from pyvs.fastpath.structure import Layout
 
 BATCH: Final = 4096
 ANY: Final = 0

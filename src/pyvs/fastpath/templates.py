@@ -9,8 +9,7 @@ the same time, and it outlives the engine.
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from random import getrandbits
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -22,9 +21,8 @@ from pyvs.core.flags import ConnFlag, Family, Forward, ServiceFlag
 from pyvs.core.services.registry import FTP_PORT
 from pyvs.core.sync.policy import HZ, RETRIES, end_time
 from pyvs.fastpath import refusal
-from pyvs.fastpath.entries import OffloadedConnection, client_key, from_entry
 from pyvs.fastpath.layout import TEMPLATE, TEMPLATE_KEY
-from pyvs.fastpath.maps import NO_EXIST, BpfMap
+from pyvs.fastpath.maps import NO_EXIST
 from pyvs.fastpath.tables import TemplateStatus
 
 if TYPE_CHECKING:
@@ -111,8 +109,8 @@ class Templates:
 
     def _pull(self, template: Template, fields: dict[str, Any]) -> None:
         now = self.ns.now
-        template.n_control += fields["controls"] - template.share
-        template.share = fields["controls"]
+        template.n_control += fields["controls"] + fields["engine"] - template.share - template.engine
+        template.share, template.engine = fields["controls"], fields["engine"]
         template.state |= fields["status"] & TemplateStatus.ASSURED
         if fields["status"] & TemplateStatus.NOWHERE:
             template.vport = template.dport = NOWHERE
@@ -220,45 +218,21 @@ class Templates:
 
     # ---- their connections ---------------------------------------------------
 
-    def give(self, template: Template, many: int) -> None:
-        """Connections of the engine go to the maps; negative: they did not. Raises OSError."""
+    def gave(self, template: Template, many: int) -> None:
+        """Connections of the engine went to the maps, which have counted them. Raises OSError."""
         template.share += many
-        self._write(template, many)
-
-    def gain(
-        self,
-        both: Iterable[tuple[Connection, OffloadedConnection]],
-        table_of: Callable[[bytes], BpfMap],
-    ) -> None:
-        """Connections are about to go to the maps: count them first, and release what they take the place of.
-
-        table_of: the map in which a key stands. Raises OSError.
-        """
-        gained: Counter[Template] = Counter()
-        for conn, offloaded in both:
-            if conn.control is None:
-                continue
-            if isinstance(conn.control, Template) and conn.control.number:
-                gained[conn.control] += 1
-            raw = client_key(offloaded)
-            value = table_of(raw).get(raw)
-            before = None if value is None else from_entry(raw, value)
-            if before is not None and before.template:
-                self.mirror.changes.template(before.template, controls=-1)
-        for template, many in gained.items():
-            self.give(template, many)
+        self._write(template)
 
     def take(self, number: int) -> Template | None:
         """The template of a connection that comes from the maps. Raises OSError."""
         template = self.handle(number)
         if template is not None:
-            self.give(template, -1)
+            self._write(template)
         return template
 
     def lose(self, template: Template) -> None:
-        """A connection in the maps was ended; it is still to be released. Raises OSError."""
-        self.mirror.changes.template(template.number, controls=-1)
-        template.share -= 1
+        """A connection in the maps was taken out; it is still to be released. Raises OSError."""
+        self.handle(template.number)
         self.touch(template)
 
     def touch(self, template: Template) -> None:
@@ -286,7 +260,7 @@ class Templates:
             self.touch(template)
         self.settle()
 
-    def _write(self, template: Template, controls: int = 0) -> None:
+    def _write(self, template: Template) -> None:
         template.slot = -1  # whoever goes through the maps looks after its end
         engine = template.n_control - template.share
         more: dict[str, Any] = {}
@@ -301,10 +275,8 @@ class Templates:
             told = int(template.sync_endtime)
             ends = self.fast.jiffies.at((told & ~RETRIES) / HZ)
             more["told"] = (template.in_pkts & 0xFFFFFFFF, ends, told & RETRIES)
-        if more or controls or engine != template.engine:
-            self.mirror.changes.template(
-                template.number, controls=controls, engine=engine - template.engine, **more
-            )
+        if more or engine != template.engine:
+            self.mirror.changes.template(template.number, engine=engine - template.engine, **more)
         template.engine = engine
         template.written = template.expires, template.timeout, template.state
         template.told = template.in_pkts, template.sync_endtime

@@ -8,9 +8,9 @@ from typing import Final
 
 from pyvs.fastpath import build
 from pyvs.fastpath.fast import Mode
-from pyvs.fastpath.layout import Field, Layout
 from pyvs.fastpath.maps import ArrayMap
 from pyvs.fastpath.objects import LoadedObject
+from pyvs.fastpath.structure import Field, Layout
 from pyvs.fastpath.testrun import Outcome, run_tc, run_xdp
 
 ORDER: Final = 0x9E3779B1

@@ -11,6 +11,7 @@ from typing import Any, cast
 from pyvs.core.engine import Engine
 from pyvs.fastpath.change import Changes, Kept
 from pyvs.fastpath.clock import Jiffies
+from pyvs.fastpath.entries import Entry
 from pyvs.fastpath.fast import FastPath
 from pyvs.fastpath.hops import KEY_SIZE, UsedHops
 from pyvs.fastpath.layout import (
@@ -26,8 +27,6 @@ from pyvs.fastpath.layout import (
     STATS,
     TEMPLATE,
     TEMPLATE_KEY,
-    Field,
-    Layout,
 )
 from pyvs.fastpath.maps import NO_EXIST, ArrayMap, BpfMap, PerCpuArray
 from pyvs.fastpath.mirror import Mirror
@@ -36,6 +35,7 @@ from pyvs.fastpath.own import WORDS, OwnAddresses
 from pyvs.fastpath.owner import SharedTable
 from pyvs.fastpath.reports import Report, Reports
 from pyvs.fastpath.services import Services
+from pyvs.fastpath.structure import Field, Layout
 from pyvs.fastpath.sweep import SWEPT, Ended
 from pyvs.fastpath.tables import CLAIMED, Flag, Miss, Status, TemplateStatus
 from pyvs.fastpath.takeover import left_behind
@@ -306,12 +306,39 @@ class MemoryChanges(Changes):
         fields = {} if value is None else table.values.unpack(value)
         if value is None or fields["status"] & Status.REPLY or fields["dest"] == CLAIMED:
             return None
+        self.wander(fields, -1)
         if not claimant:
             table.delete(raw)
             return value
         status = fields["status"] | Status.CLAIMED
         table.put(raw, table.values.pack(**{**fields, "status": status, "dest": CLAIMED, "told": claimant}))
         return value
+
+    def give(self, entries: list[Entry]) -> bool:
+        key, value = entries[-1]
+        table = self.fast.table_of(key)
+        present = table.get(key)
+        old = {"status": int(Status.CLAIMED)} if present is None else table.values.unpack(present)
+        try:
+            for each in entries:
+                table.put(*each)
+        except OSError:
+            if len(entries) > 1:
+                table.delete(entries[0][0])
+            return False
+        self.wander(table.values.unpack(value), 1)
+        if not old["status"] & (Status.REPLY | Status.CLAIMED):
+            self.template(old["template"], controls=-1)
+        return True
+
+    def wander(self, fields: dict[str, Any], way: int) -> None:
+        """As the program of the same name."""
+        row = self.dests.at(fields["dest"])
+        which = "inactive" if fields["status"] & Status.INACTIVE else "active"
+        row[which] += way
+        row[f"kept_{which}"] -= way
+        self.dests.set(fields["dest"], DEST.pack(**row))
+        self.template(fields["template"], controls=way, engine=int(way < 0))
 
     def close(self) -> None:
         self.closed = True

@@ -10,7 +10,7 @@ import pytest
 
 from pyvs.fastpath import build, change
 from pyvs.fastpath.change import SET, SET_HOP, SET_OVER, SET_TIME, SET_TOLD, Changes
-from pyvs.fastpath.layout import CHANGE, CLAIM, CONN4, CONN6, KEY4, KEY6, TEMPLATE_CHANGE
+from pyvs.fastpath.layout import CHANGE, CLAIM, CONN4, CONN6, GIVEN, KEY4, KEY6, TEMPLATE_CHANGE
 from pyvs.fastpath.objects import LoadedObject
 
 
@@ -44,7 +44,7 @@ class Kernel:
     maps = {"owners": 66}  # noqa: RUF012
 
     def program(self, name: str) -> int:
-        return {"pyvs_change": 55, "pyvs_template": 56, "pyvs_claim": 57}[name]
+        return {"pyvs_change": 55, "pyvs_template": 56, "pyvs_claim": 57, "pyvs_give": 58}[name]
 
     def close(self) -> None:
         self.closed += 1
@@ -148,3 +148,20 @@ def test_what_is_claimed_comes_as_it_was(kernel: Kernel, key: Any, entry: Any, s
     fields = CLAIM.unpack(kernel.frames[0])
     assert (fields["six"], fields["claimant"]) == (six, 4711)
     assert fields["key"] == raw.ljust(KEY6.size, b"\0")
+
+
+@pytest.mark.parametrize(("key", "entry", "six"), [(KEY4, CONN4, 0), (KEY6, CONN6, 1)])
+def test_what_is_given_goes_with_both_entries_or_one(kernel: Kernel, key: Any, entry: Any, six: int) -> None:
+    changes = made(kernel)
+    there, back = ((name * key.size, value * entry.size) for name, value in ((b"k", b"v"), (b"b", b"r")))
+    assert changes.give([back, there])
+    kernel.answer = 1
+    assert not changes.give([there])
+    assert kernel.programs == [58] * 2
+    pair, single = (GIVEN.unpack(frame) for frame in kernel.frames)
+    assert [pair["six"], single["six"]] == [six, six]
+    for row, (other_key, other) in ((pair, back), (single, (b"", b""))):
+        assert row["key"] == there[0].ljust(KEY6.size, b"\0")
+        assert row["conn"] == there[1].ljust(CONN6.size, b"\0")
+        assert row["back"] == other_key.ljust(KEY6.size, b"\0")
+        assert row["reply"] == other.ljust(CONN6.size, b"\0")

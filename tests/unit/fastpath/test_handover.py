@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from pyvs.fastpath import fast, handover, owner, refusal
+from pyvs.fastpath.layout import TEMPLATE
 from pyvs.fastpath.views import offloaded_connection
 from pyvs.testing.shared import CLIENT, VIP, Shared, packed
 
@@ -90,6 +93,33 @@ def test_who_is_killed_after_one_was_taken_has_uncounted_it(
         shared.from_client(40000)
     row = shared.fast.destination(shared.mirror.places[shared.dest()].number)
     assert (row["active"], row["inactive"]) == (0, 0)
+
+
+@pytest.mark.parametrize("persist", [0, 300])
+def test_who_is_killed_when_one_has_wandered_has_counted_it_once(
+    persist: int, shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no moment at which the maps have a connection and do not count it, or count one that they have not."""
+    shared.set_clock()
+    shared.service(servers=1, persist=persist)
+    number = shared.mirror.places[shared.dest()].number
+
+    def killed(*arguments: object) -> None:
+        raise Killed
+
+    def counted() -> tuple[int, list[tuple[int, int]]]:
+        row = shared.fast.destination(number)
+        values = [TEMPLATE.unpack(value) for _, value in shared.fast.templates.items()]
+        return row["active"] + row["inactive"], [(one["controls"], one["engine"]) for one in values]
+
+    shared.from_client(40000)
+    for there, step in ((1, shared.settle), (0, partial(shared.from_client, 40000))):
+        with monkeypatch.context() as patch:
+            patch.setattr(shared.mirror, "moved", killed)
+            with pytest.raises(Killed):
+                step()
+        assert shared.offloaded() == there
+        assert counted() == (there, [(there, 1 - there)] if persist else [])
 
 
 def test_one_of_a_server_that_no_rule_names_is_uncounted_when_its_place_is_taken(shared: Shared) -> None:

@@ -3,8 +3,8 @@ from tests.unit.fastpath.memory import MemoryMap
 
 from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.hops import KEY_SIZE, UsedHops
-from pyvs.fastpath.layout import Field, Layout
 from pyvs.fastpath.maps import BpfMap
+from pyvs.fastpath.structure import Field, Layout
 
 MAC = b"\2\0\0\0\0\x0a"
 HZ = 100

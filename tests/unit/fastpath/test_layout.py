@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pyvs.fastpath import build
 from pyvs.fastpath.errors import FastPathUnavailable
-from pyvs.fastpath.layout import CONN4, CONN6, DEST, HOP, KEY4, KEY6, LAYOUTS, SETTINGS, Field, Layout
+from pyvs.fastpath.layout import CONN4, CONN6, DEST, HOP, KEY4, KEY6, LAYOUTS, SETTINGS
+from pyvs.fastpath.structure import Field, Layout
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def types() -> list[dict[str, Any]]:
 USED = [
     layout
     for layout in LAYOUTS
-    if layout.name not in {"conn", "owner", "change", "template_change", "report", "claim"}
+    if layout.name not in {"conn", "owner", "change", "template_change", "report", "claim", "given"}
 ]
 
 

@@ -12,7 +12,7 @@ from pyvs.fastpath import ledger
 from pyvs.fastpath.layout import OWNER
 from pyvs.fastpath.ledger import Ledger
 from pyvs.fastpath.mirror import Place
-from pyvs.fastpath.tables import Flag
+from pyvs.fastpath.tables import Flag, Status
 from pyvs.testing.shared import KEY, SERVERS, Shared
 
 
@@ -31,6 +31,13 @@ class Case:
 
     def pull(self) -> None:
         self.ledger.pull()
+
+    def wander(self, place: Place, way: int, *, active: bool = True) -> None:
+        """A connection goes to the maps (1) or comes from there (-1)."""
+        self.changes.wander(
+            {"dest": place.number, "status": 0 if active else Status.INACTIVE, "template": 0}, way
+        )
+        self.ledger.moved(place, way if active else 0, 0 if active else way)
 
     def counts(self) -> tuple[int, int, int]:
         return self.dest.activeconns, self.dest.inactconns, self.dest.refcnt
@@ -59,11 +66,11 @@ def test_no_connection_is_counted_twice_or_never(steps: list[tuple[str, bool]]) 
             case.maps.count(number, active=-one[0], inactive=-one[1])
             in_maps[which] -= 1
         elif what == "to maps" and engine[which]:
-            case.ledger.moved(case.place, *one)
+            case.wander(case.place, 1, active=active)
             in_maps[which] += 1
             engine[which] -= 1
         elif what == "from maps" and in_maps[which]:
-            case.ledger.moved(case.place, -one[0], -one[1])
+            case.wander(case.place, -1, active=active)
             in_maps[which] -= 1
             engine[which] += 1
         else:
@@ -161,7 +168,7 @@ def test_what_others_did_between_two_stretches_counts(together: int, monkeypatch
     looking = case.ledger.pulling_counts()
     next(looking)
     for place in case.ledger.places.values():
-        case.ledger.moved(place, 1, 0)
+        case.wander(place, 1)
     for _ in looking:
         pass
     # One was looked at before the other connection came from the engine, which had counted it; the other after that.

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from tests.unit.fastpath.memory import MemoryArray
 
 from pyvs.core.schedulers.hashing import hash_32
-from pyvs.fastpath.layout import Field, Layout
 from pyvs.fastpath.own import BITS, WORD, WORDS, OwnAddresses
+from pyvs.fastpath.structure import Field, Layout
 
 ADDRESSES = st.sets(st.ip_addresses().map(lambda address: address.packed), max_size=20)
 

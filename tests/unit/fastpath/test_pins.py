@@ -16,7 +16,8 @@ import pytest
 
 from pyvs.fastpath import pins
 from pyvs.fastpath.errors import FastPathUnavailable
-from pyvs.fastpath.layout import LAYOUTS, Field, Layout
+from pyvs.fastpath.layout import LAYOUTS
+from pyvs.fastpath.structure import Field, Layout
 
 
 @pytest.fixture

@@ -264,6 +264,7 @@ def test_the_programs_know_the_engines_connections(case: Case) -> None:
     assert told() == (0, 0, False)
     shared.mirror.pull_counts()
     assert told() == (3, 2, True)
+    case.maps.count(place.number, active=2, inactive=1)
     shared.mirror.moved(place, 2, 1)
     assert told() == (1, 1, True)
     assert (dest.activeconns, dest.inactconns) == (3, 2)

@@ -11,6 +11,10 @@ static __always_inline struct conn *find(const void *key, bool six) {
     return six ? bpf_map_lookup_elem(&conns6, key) : bpf_map_lookup_elem(&conns4, key);
 }
 
+static __always_inline long insert(const void *key, const void *conn, bool six, __u64 flags) {
+    return six ? bpf_map_update_elem(&conns6, key, conn, flags) : bpf_map_update_elem(&conns4, key, conn, flags);
+}
+
 // Whether it was there.
 static __always_inline bool forget(const void *key, bool six) {
     return !(six ? bpf_map_delete_elem(&conns6, key) : bpf_map_delete_elem(&conns4, key));

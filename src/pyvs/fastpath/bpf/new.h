@@ -38,10 +38,6 @@ static __always_inline bool to_drop(void) {
     return true;
 }
 
-static __always_inline long insert(const void *key, const void *conn, bool six, __u64 flags) {
-    return six ? bpf_map_update_elem(&conns6, key, conn, flags) : bpf_map_update_elem(&conns4, key, conn, flags);
-}
-
 // The key of a server's entry, by the client's and the port that the server will see.
 static __always_inline void back4(struct key4 *back, const struct key4 *key, const struct dest *dest, __be16 port) {
     *back = (struct key4){.saddr = dest->addr[0], .daddr = key->saddr, .sport = port, .dport = key->sport};

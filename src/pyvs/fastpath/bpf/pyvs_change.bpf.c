@@ -80,6 +80,23 @@ SEC("tc") int pyvs_template(struct __sk_buff *skb) {
     return 0;
 }
 
+// A connection goes to the maps (1) or to the engine (-1), where it counts as it did: who is killed afterwards has miscounted
+// none. What the engine has no longer of a template it says itself, later: a template must not be without any meanwhile.
+static __always_inline void wander(struct dest *dest, __u32 status, __u32 number, int way) {
+    if (status & STATUS_INACTIVE) {
+        __sync_fetch_and_add(&dest->inactive, way);
+        __sync_fetch_and_add(&dest->kept_inactive, -way);
+    } else {
+        __sync_fetch_and_add(&dest->active, way);
+        __sync_fetch_and_add(&dest->kept_active, -way);
+    }
+    struct template *t = number ? template_at(number) : 0;
+    if (t && way < 0)
+        __sync_fetch_and_add(&t->engine, 1);
+    if (t)
+        __sync_fetch_and_add(&t->controls, way);
+}
+
 // The engine takes a connection: its entry, which changes no more, goes into the frame, and is the engine's claim from now
 // on, if there is a claimant; else it is gone. Programs that are at a claim write to what they had found, never to another
 // connection. Answers 1 if there is none.
@@ -94,10 +111,16 @@ static __always_inline int take(struct claim *claim, bool six) {
         return 1;  // it is just ending
     __builtin_memcpy(claim->conn, conn, six ? sizeof(struct conn6) : sizeof(struct conn4));
     ((struct conn *)claim->conn)->status = status;
-    if (!claim->claimant)
-        return !forget(&key, six);
-    conn->told = claim->claimant;
-    conn->dest = CLAIMED;
+    __u32 number = conn->dest, template = conn->template;
+    if (claim->claimant) {
+        conn->told = claim->claimant;
+        conn->dest = CLAIMED;
+    } else if (!forget(&key, six)) {
+        return 1;
+    }
+    struct dest *dest = bpf_map_lookup_elem(&dests, &number);
+    if (dest)
+        wander(dest, status, template, -1);
     return 0;
 }
 
@@ -106,6 +129,40 @@ SEC("tc") int pyvs_claim(struct __sk_buff *skb) {
     if ((void *)(claim + 1) > (void *)(long)skb->data_end)
         return 1;
     return claim->six ? take(claim, true) : take(claim, false);
+}
+
+// The engine gives a connection: one entry or two, of which the client's is the last. Whose place it takes is over. Answers
+// 1 if there is no room.
+static __always_inline int give(struct given *given, bool six) {
+    union any_key key = {}, back = {};
+    const struct conn *conn = (void *)given->conn;
+    __u32 number = conn->dest, status = conn->status;
+    struct dest *dest = bpf_map_lookup_elem(&dests, &number);
+    if (!dest)
+        return 1;
+    __builtin_memcpy(&key, given->key, sizeof key);
+    __builtin_memcpy(&back, given->back, sizeof back);
+    struct conn *old = find(&key, six);
+    __u32 left = old && !(old->status & (STATUS_REPLY | STATUS_CLAIMED)) ? old->template : 0;
+    if (!(status & STATUS_SINGLE) && insert(&back, given->reply, six, BPF_ANY))
+        return 1;
+    if (insert(&key, given->conn, six, BPF_ANY)) {
+        if (!(status & STATUS_SINGLE))
+            forget(&back, six);
+        return 1;
+    }
+    wander(dest, status, conn->template, 1);
+    struct template *t = left ? template_at(left) : 0;
+    if (t)
+        __sync_fetch_and_add(&t->controls, -1);
+    return 0;
+}
+
+SEC("tc") int pyvs_give(struct __sk_buff *skb) {
+    struct given *given = (void *)(long)skb->data;
+    if ((void *)(given + 1) > (void *)(long)skb->data_end)
+        return 1;
+    return given->six ? give(given, true) : give(given, false);
 }
 
 char _license[] SEC("license") = "GPL";
