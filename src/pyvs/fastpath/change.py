@@ -43,14 +43,12 @@ class Changes:
         self,
         number: int,
         *,
-        active: int = 0,
-        inactive: int = 0,
         persistent: int = 0,
         wanted: dict[str, Any] | None = None,
         hop: bool = False,
         kept: Kept | None = None,
     ) -> None:
-        """Add to a destination's connections and templates, and set what an administrator says of it.
+        """Add to a destination's templates, and set what an administrator says of it.
 
         wanted: fields of `layout.DEST`; hop: those of its next hop among them, else they stay; kept: only without
         wanted. Raises OSError.
@@ -64,9 +62,7 @@ class Changes:
                 "dest_kept_inactive": kept[1],
                 "dest_flags": int(Flag.OVERLOAD) if kept[2] else 0,
             }
-        frame = CHANGE.pack(
-            number=number, set=what, active=active, inactive=inactive, persistent=persistent, **fields
-        )
+        frame = CHANGE.pack(number=number, set=what, persistent=persistent, **fields)
         if self._run(self._program, frame):
             raise OSError(f"the program pyvs_change refused destination {number}")
 
@@ -74,14 +70,13 @@ class Changes:
         self,
         number: int,
         *,
-        controls: int = 0,
         engine: int = 0,
         status: int = 0,
         time: tuple[int, int] | None = None,
         told: tuple[int, int, int] | None = None,
         over: bool = False,
     ) -> bool:
-        """Add to a template's connections, and say what has happened to it; whether there is one of this number.
+        """Add to what the engine has of a template, and say what happened to it; whether there is one of this number.
 
         time: the last beginning and the timeout, in jiffies; told: packets, what backups know in jiffies, and how
         often; over: it is to end, unless connections belong to it or one was established. Raises OSError.
@@ -94,9 +89,7 @@ class Changes:
         if told is not None:
             what |= SET_TOLD
             fields["packets"], fields["told"], fields["told_retries"] = told
-        frame = TEMPLATE_CHANGE.pack(
-            number=number, set=what, controls=controls, engine=engine, status=int(status), **fields
-        )
+        frame = TEMPLATE_CHANGE.pack(number=number, set=what, engine=engine, status=int(status), **fields)
         return not self._run(self._template_program, frame)
 
     def take(self, raw: bytes, claimant: int = 0) -> bytes | None:

@@ -148,7 +148,6 @@ TEMPLATE_CHANGE: Final = Layout(
     Field("head", "u8", 16),
     Field("number", "u32"),
     Field("set", "u32"),
-    Field("controls", "s32"),
     Field("engine", "s32"),
     Field("seen", "u32"),
     Field("timeout", "u32"),
@@ -158,8 +157,8 @@ TEMPLATE_CHANGE: Final = Layout(
     Field("told_retries", "u32"),
 )
 """What is to become of a template, as a frame for the program `pyvs_template`. set: 1 for seen and timeout, 2 for what
-a master keeps, 4 to end it unless connections belong to it or one was established; controls and engine are added, the
-flags of status set."""
+a master keeps, 4 to end it unless connections belong to it or one was established; engine is added, the flags of status
+set."""
 
 ONWARD: Final = Layout(
     "onward",
@@ -206,14 +205,12 @@ CHANGE: Final = Layout(
     Field("head", "u8", 16),
     Field("number", "u32"),
     Field("set", "u32"),
-    Field("active", "s32"),
-    Field("inactive", "s32"),
     Field("persistent", "s32"),
     DEST,
 )
 """What is to become of a destination, as a frame for the program `pyvs_change`. head: in the place of Ethernet's;
 set: 1 to take what an administrator says from the destination that follows, 2 to take its next hop too, 4 to take the
-engine's connections and whether it is overloaded; active, inactive and persistent are added to what is there."""
+engine's connections and whether it is overloaded; persistent is added to what is there."""
 
 OWN_MAC: Final = Layout(
     "own_mac", Field("mac", "be16", 3), Field("attached", "u8"), Field("reaches_out", "u8")

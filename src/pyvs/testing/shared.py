@@ -85,6 +85,12 @@ class Shared:
         while self.table.handover.fresh:
             self.table.handover.settle(self.now)
 
+    def count(self, number: int, *, active: int = 0, inactive: int = 0) -> None:
+        """Add to a destination's connections, as the programs do."""
+        row = self.fast.destination(number)
+        more = {"active": row["active"] + active, "inactive": row["inactive"] + inactive}
+        self.fast.dests.set(number, self.fast.dests.values.pack(**row | more))
+
     def offloaded(self) -> int:
         """Connections in the maps."""
         return sum(1 for _ in self.fast.connections())

@@ -247,15 +247,13 @@ class MemoryChanges(Changes):
         self,
         number: int,
         *,
-        active: int = 0,
-        inactive: int = 0,
         persistent: int = 0,
         wanted: dict[str, Any] | None = None,
         hop: bool = False,
         kept: Kept | None = None,
     ) -> None:
-        if kept is None or active or inactive:
-            self.made.append((number, {"active": active, "inactive": inactive, "wanted": wanted, "hop": hop}))
+        if kept is None:
+            self.made.append((number, {"wanted": wanted, "hop": hop}))
         if persistent:
             self.made.append((number, {"persistent": persistent}))
         row = self.dests.at(number)
@@ -267,8 +265,6 @@ class MemoryChanges(Changes):
             stays |= {"active", "inactive", "persistent"}
             empty = DEST.unpack(bytes(DEST.size))
             row = {name: row[name] if name in stays else {**empty, **wanted}[name] for name in row}
-        row["active"] += active
-        row["inactive"] += inactive
         row["persistent"] += persistent
         self.dests.set(number, DEST.pack(**row))
 
@@ -276,7 +272,6 @@ class MemoryChanges(Changes):
         self,
         number: int,
         *,
-        controls: int = 0,
         engine: int = 0,
         status: int = 0,
         time: tuple[int, int] | None = None,
@@ -288,7 +283,6 @@ class MemoryChanges(Changes):
         if value is None:
             return False
         row = TEMPLATE.unpack(value)
-        row["controls"] += controls
         row["engine"] += engine
         row["status"] |= status
         if time is not None:
@@ -328,7 +322,7 @@ class MemoryChanges(Changes):
             return False
         self.wander(table.values.unpack(value), 1)
         if not old["status"] & (Status.REPLY | Status.CLAIMED):
-            self.template(old["template"], controls=-1)
+            self.controls(old["template"], -1)
         return True
 
     def wander(self, fields: dict[str, Any], way: int) -> None:
@@ -338,7 +332,17 @@ class MemoryChanges(Changes):
         row[which] += way
         row[f"kept_{which}"] -= way
         self.dests.set(fields["dest"], DEST.pack(**row))
-        self.template(fields["template"], controls=way, engine=int(way < 0))
+        self.controls(fields["template"], way)
+        self.template(fields["template"], engine=int(way < 0))
+
+    def controls(self, number: int, more: int) -> None:
+        """Connections of a template come or go."""
+        raw = number.to_bytes(4, sys.byteorder)
+        value = self.templates.get(raw)
+        if value is not None:
+            row = TEMPLATE.unpack(value)
+            row["controls"] += more
+            self.templates.put(raw, TEMPLATE.pack(**row))
 
     def close(self) -> None:
         self.closed = True

@@ -74,12 +74,12 @@ def test_it_shares_the_maps(kernel: Kernel) -> None:
     assert kernel.closed == 1
 
 
-def test_counts_are_added_and_nothing_else_is_set(kernel: Kernel) -> None:
-    made(kernel).make(9, active=-1, inactive=2)
+def test_templates_are_added_and_nothing_else_is_set(kernel: Kernel) -> None:
+    made(kernel).make(9, persistent=-1)
     (frame,) = kernel.frames
     fields = CHANGE.unpack(frame)
     assert len(frame) == CHANGE.size
-    assert (fields["number"], fields["set"], fields["active"], fields["inactive"]) == (9, 0, -1, 2)
+    assert (fields["number"], fields["set"], fields["persistent"]) == (9, 0, -1)
 
 
 @pytest.mark.parametrize(("hop", "expected"), [(False, SET), (True, SET | SET_HOP)])
@@ -88,18 +88,18 @@ def test_what_an_administrator_says(kernel: Kernel, hop: bool, expected: int) ->
     fields = CHANGE.unpack(kernel.frames[0])
     assert fields["set"] == expected
     assert (fields["dest_weight"], fields["dest_port"], fields["dest_hop_mtu"]) == (-7, b"\x1f\x90", 1400)
-    assert (fields["active"], fields["inactive"]) == (0, 0)
+    assert fields["persistent"] == 0
 
 
 def test_hop_alone_sets_nothing(kernel: Kernel) -> None:
-    made(kernel).make(3, active=1, hop=True)
+    made(kernel).make(3, persistent=1, hop=True)
     assert CHANGE.unpack(kernel.frames[0])["set"] == 0
 
 
 def test_what_the_program_refuses_is_an_error(kernel: Kernel) -> None:
     kernel.answer = 1
     with pytest.raises(OSError, match="refused destination 4711"):
-        made(kernel).make(4711, active=1)
+        made(kernel).make(4711, persistent=1)
 
 
 def test_a_field_that_is_none_is_not_sent(kernel: Kernel) -> None:
@@ -110,7 +110,7 @@ def test_a_field_that_is_none_is_not_sent(kernel: Kernel) -> None:
 
 def test_a_template_is_told_what_happened(kernel: Kernel) -> None:
     changes = made(kernel)
-    assert changes.template(7, controls=-1, engine=2, status=1, time=(100, 200), told=(3, 400, 1))
+    assert changes.template(7, engine=2, status=1, time=(100, 200), told=(3, 400, 1))
     assert changes.template(7, over=True)
     kernel.answer = 1
     assert not changes.template(8)
@@ -119,7 +119,6 @@ def test_a_template_is_told_what_happened(kernel: Kernel) -> None:
     names = (
         "number",
         "set",
-        "controls",
         "engine",
         "status",
         "seen",
@@ -129,9 +128,9 @@ def test_a_template_is_told_what_happened(kernel: Kernel) -> None:
         "told_retries",
     )
     assert [[row[name] for name in names] for row in rows] == [
-        [7, SET_TIME | SET_TOLD, -1, 2, 1, 100, 200, 3, 400, 1],
-        [7, SET_OVER, 0, 0, 0, 0, 0, 0, 0, 0],
-        [8, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [7, SET_TIME | SET_TOLD, 2, 1, 100, 200, 3, 400, 1],
+        [7, SET_OVER, 0, 0, 0, 0, 0, 0, 0],
+        [8, 0, 0, 0, 0, 0, 0, 0, 0],
     ]
 
 

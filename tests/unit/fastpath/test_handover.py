@@ -132,7 +132,7 @@ def test_one_of_a_server_that_no_rule_names_is_uncounted_when_its_place_is_taken
     stranger = offloaded_connection(conn, number, shared.fast.jiffies)
     stranger.daddr = b"\x0a\x01\x00\x63"
     shared.fast.insert(stranger)
-    shared.changes.make(number, active=1)
+    shared.count(number, active=1)
     shared.settle()
     assert [one.dest for one in shared.fast.connections()] == [place.number]
     assert len(list(shared.fast.conns4.items())) == 2

@@ -37,19 +37,19 @@ def test_what_an_administrator_says_is_in_the_maps(shared: Shared) -> None:
 def test_a_change_leaves_what_programs_count(shared: Shared) -> None:
     shared.service()
     place = shared.mirror.places[shared.dest(0)]
-    shared.changes.make(place.number, active=5, inactive=2)
+    shared.count(place.number, active=5, inactive=2)
     shared.engine.control.set_dest(KEY, DestSpec(DestKey(SERVERS[0], 8080), weight=3), shared.now)
     shared.mirror.renew()
     seen = shared.fast.destination(place.number)
     assert (seen["weight"], seen["active"], seen["inactive"]) == (3, 5, 2)
-    shared.changes.make(place.number, active=-5, inactive=-2)
+    shared.count(place.number, active=-5, inactive=-2)
 
 
 def test_counts_and_counters_come_back_once(shared: Shared) -> None:
     shared.service()
     dest = shared.dest(0)
     place = shared.mirror.places[dest]
-    shared.changes.make(place.number, active=2, inactive=1)
+    shared.count(place.number, active=2, inactive=1)
     count(shared, place.number, conns=3, inpkts=10, outpkts=8, inbytes=1000, outbytes=800)
     for _ in range(2):
         shared.mirror.pull()
@@ -57,12 +57,12 @@ def test_counts_and_counters_come_back_once(shared: Shared) -> None:
         ns, service = shared.engine.ns, place.service
         for stats in (dest.stats, service.stats, ns.stats):
             assert stats.live() == (3, 10, 8, 1000, 800)
-    shared.changes.make(place.number, active=-2)
+    shared.count(place.number, active=-2)
     count(shared, place.number, conns=3, inpkts=11, outpkts=8, inbytes=1100, outbytes=800)
     shared.mirror.pull()
     assert (dest.activeconns, dest.inactconns, dest.refcnt) == (0, 1, 1)
     assert dest.stats.live() == (3, 11, 8, 1100, 800)
-    shared.changes.make(place.number, inactive=-1)
+    shared.count(place.number, inactive=-1)
 
 
 def test_a_threshold_reached_in_the_maps_is_reached(shared: Shared) -> None:
@@ -77,7 +77,7 @@ def test_a_threshold_reached_in_the_maps_is_reached(shared: Shared) -> None:
         shared.fast.dests.set(place.number, DEST.pack(**{**row, "inactive": inactive, "flags": flags}))
         shared.mirror.pull()
         assert dest.overloaded is overloaded
-    shared.changes.make(place.number, inactive=-2)
+    shared.count(place.number, inactive=-2)
 
 
 def test_another_daemon_finds_destinations_connections_and_counters_again(shared: Shared) -> None:

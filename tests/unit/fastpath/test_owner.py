@@ -118,7 +118,7 @@ def test_the_end_of_an_old_view_is_that_of_what_there_is_now(shared: Shared) -> 
     shared.counts()
     conn.inactive = True  # as programs do with a FIN
     shared.fast.insert(conn)
-    shared.changes.make(conn.dest, active=-1, inactive=1)
+    shared.count(conn.dest, active=-1, inactive=1)
     expiry.delete(shared.engine.ns, old)
     assert list(shared.fast.conns4.items()) == []
     row = shared.fast.destination(conn.dest)

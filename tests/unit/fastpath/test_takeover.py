@@ -158,9 +158,8 @@ def test_of_two_numbers_of_one_name_the_one_counts_that_was_used_last(numbers: t
     before, fast, changes = in_memory()
     used, removed = numbers
     for number, flags in ((used, int(Flag.AVAILABLE)), (removed, 0)):
-        changes.make(
-            number, active=1, wanted={"af": 2, "addr": SERVERS[1], "port": b"\x1f\x90", "flags": flags}
-        )
+        changes.make(number, wanted={"af": 2, "addr": SERVERS[1], "port": b"\x1f\x90", "flags": flags})
+        before.count(number, active=1)
         owner = OWNER.pack(vaddr=packed(VIP), vport=b"\0\x50", protocol=Proto.TCP, af=int(Family.INET))
         changes.owners.set(number, owner)
     assert sorted(left_behind(changes, fast.dests).values()) == sorted(numbers)

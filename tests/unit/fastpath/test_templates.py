@@ -204,7 +204,7 @@ def test_time_that_ran_out_is_prolonged_while_connections_belong_to_it(case: Cas
     assert template.expires == pytest.approx(case.shared.now + 50.0, abs=0.01)
     gone = next(conn for conn in case.fast.connections())
     case.fast.conns4.delete(client_key(gone))
-    case.changes.template(case.number(), controls=-1)
+    case.changes.controls(case.number(), -1)
     assert case.shared.table.find_template(KEY.protocol, packed(CLIENT), packed(VIP), 80) is None
 
 

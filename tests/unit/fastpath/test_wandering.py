@@ -162,7 +162,7 @@ def test_only_what_changed_is_written(case: Case) -> None:
     case.shared.mirror.renew()
     ((_, made),) = case.changes.made
     assert made["wanted"] is not None
-    assert (made["wanted"]["weight"], made["hop"], made["active"]) == (9, False, 0)
+    assert (made["wanted"]["weight"], made["hop"]) == (9, False)
 
 
 def test_a_threshold_that_programs_reach(case: Case) -> None:

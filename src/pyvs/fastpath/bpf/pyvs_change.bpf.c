@@ -41,10 +41,6 @@ SEC("tc") int pyvs_change(struct __sk_buff *skb) {
         else
             __sync_fetch_and_and(&dest->flags, ~(__u32)DEST_OVERLOAD);
     }
-    if (change->active)
-        __sync_fetch_and_add(&dest->active, change->active);
-    if (change->inactive)
-        __sync_fetch_and_add(&dest->inactive, change->inactive);
     if (change->persistent)
         __sync_fetch_and_add(&dest->persistent, change->persistent);
     return 0;
@@ -67,8 +63,6 @@ SEC("tc") int pyvs_template(struct __sk_buff *skb) {
         t->told = change->told;
         t->told_retries = change->told_retries;
     }
-    if (change->controls)
-        __sync_fetch_and_add(&t->controls, change->controls);
     if (change->engine)
         __sync_fetch_and_add(&t->engine, change->engine);
     if (change->status)

@@ -68,7 +68,8 @@ def test_a_frame_without_headers_is_not_tried(stage: Stage) -> None:
 @pytest.mark.root
 def test_nothing_is_left_of_a_scenario(stage: Stage) -> None:
     stage.fast.stats.set(3, b"\1" * stage.fast.stats.size)
-    stage.changes.make(3, active=2)
+    row = stage.fast.destination(3) | {"active": 2}
+    stage.fast.dests.set(3, stage.fast.dests.values.pack(**row))
     stage.changes.owners.set(3, b"\1" * stage.changes.owners.size)
     stage.places = 4
     stage.clear()
