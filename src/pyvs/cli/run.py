@@ -173,7 +173,7 @@ def run(
         )
         with Director(options, log, socket_file or socket_path()) as director:
             if idle := _without_effect(options):
-                log.warning(f"without effect by --fast {fast}: {', '.join(idle)}")
+                log.warning(f"with --fast {fast} these options have no effect: {', '.join(idle)}")
             if folder is None and not no_state:
                 log.info(
                     "rules are not kept: this network namespace has no name; --state-dir names a folder for them"
