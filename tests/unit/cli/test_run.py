@@ -158,7 +158,8 @@ def test_a_namespace_without_a_name_keeps_nothing_and_says_so(
     [
         ("--fast off --fast-new on --fast-across off --fast-connections 1024 --keep-fast",
          "with --fast off these options have no effect: --fast-new, --fast-connections, --keep-fast, --fast-across"),
-        ("--fast xdp --fast-new on --fast-across on --keep-fast", "with --fast xdp these options have no effect: --fast-across"),
+        ("--fast xdp --fast-new on --fast-across on --keep-fast",
+         "with --fast xdp these options have no effect: --fast-across"),
         ("--fast tc --fast-new on --fast-across on --keep-fast", ""),
         ("--fast off", ""),
     ],
