@@ -1,15 +1,7 @@
-"""Parts of keepalived's configuration, for `str.format`, and whether it is here at all."""
+"""Parts of keepalived's configuration, for `str.format`."""
 
-import os
-import shutil
 from typing import Final
 
-import pytest
-
-needs_keepalived = pytest.mark.skipif(
-    shutil.which("keepalived", path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None,
-    reason="keepalived is not installed",
-)
 VRRP: Final = """vrrp_instance LAB {{
     state MASTER
     interface eth0

@@ -1,29 +1,21 @@
 """Debian's ipvsadm under `pyvs exec`: what it said to the kernel's IPVS, it says to ours, word for word."""
 
 import json
-import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.live.programs import needs
 
 from pyvs.lab.director import Director, program
 from pyvs.lab.errors import LabError
 from pyvs.lab.lab import Lab
 from pyvs.lab.topology import Host, Interface, Topology
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.root,
-    pytest.mark.skipif(
-        shutil.which("ipvsadm", path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None,
-        reason="ipvsadm is not installed",
-    ),
-]
+pytestmark = [pytest.mark.live, pytest.mark.root, needs("ipvsadm")]
 
 TESTS = Path(__file__).parents[1]
 VECTORS = sorted((TESTS / "vectors" / "ipvsadm").glob("*.json"))

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 from tests.live.fast_clients import KeptAlive, prepare_for_xdp, served
-from tests.live.keepalived_pieces import HTTP_GET, VRRP, needs_keepalived
+from tests.live.keepalived_pieces import HTTP_GET, VRRP
+from tests.live.programs import needs
 
 from pyvs.lab import wait
 from pyvs.lab.director import Director, program
 from pyvs.lab.howto import PLANS, topology
 from pyvs.lab.lab import Lab
 
-pytestmark = [pytest.mark.live, pytest.mark.root, pytest.mark.slow, needs_keepalived]
+pytestmark = [pytest.mark.live, pytest.mark.root, pytest.mark.slow, needs("keepalived")]
 
 PLAN = PLANS[4]
 FLOATING = "207.175.44.120"

@@ -11,7 +11,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from tests.live.keepalived_pieces import HTTP_GET, VRRP, needs_keepalived
+from tests.live.keepalived_pieces import HTTP_GET, VRRP
+from tests.live.programs import needs
 
 from pyvs.core.flags import SyncState
 from pyvs.lab import wait
@@ -19,7 +20,7 @@ from pyvs.lab.director import Director, program
 from pyvs.lab.howto import PLANS, topology
 from pyvs.lab.lab import Lab
 
-pytestmark = [pytest.mark.live, pytest.mark.root, pytest.mark.slow, needs_keepalived]
+pytestmark = [pytest.mark.live, pytest.mark.root, pytest.mark.slow, needs("keepalived")]
 
 PLAN = PLANS[4]
 VIP = PLAN.virtual

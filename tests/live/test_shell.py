@@ -1,22 +1,15 @@
 """`pyvs shell`: every program in it finds the director, and so do the files of IPVS."""
 
 import os
-import shutil
 
 import pytest
+from tests.live.programs import needs
 
 from pyvs.lab.director import Director, program
 from pyvs.lab.lab import Lab
 from pyvs.lab.topology import Host, Interface, Topology
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.root,
-    pytest.mark.skipif(
-        shutil.which("ipvsadm", path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None,
-        reason="ipvsadm is not installed",
-    ),
-]
+pytestmark = [pytest.mark.live, pytest.mark.root, needs("ipvsadm")]
 
 NETWORK = Topology("one", (Host("director", (Interface("lan", ("10.1.1.1/24",)),)),))
 TYPED = """
