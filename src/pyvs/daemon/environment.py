@@ -10,7 +10,7 @@ from typing import Final
 
 from pyvs.core.environment import Route
 from pyvs.datapath.rtnetlink import FoundRoute, Link, RouteType, Rtnetlink, RtnetlinkError
-from pyvs.host.routing import MIN_PMTU
+from pyvs.host.routing import MIN_PMTU, is_news
 
 ANSWERS_MAX: Final = 65_536
 """Routes that are remembered until something changes."""
@@ -124,12 +124,10 @@ class LiveEnvironment:
         return route is not None and route.local
 
     def update_pmtu(self, destination: bytes, mtu: int) -> None:
-        """Take note of a path MTU learnt from an ICMP error, for ten minutes. Kernel: `__ip_rt_update_pmtu`."""
+        """Take note of a path MTU learnt from an ICMP error, for ten minutes."""
         mtu = max(mtu, MIN_PMTU[len(destination)])
         route = self.route(destination)
-        if route is not None and (
-            mtu > route.mtu or (mtu == route.mtu and (route.learnt or len(destination) == 16))
-        ):
+        if route is not None and not is_news(route, destination, mtu):
             return
         if len(self._pmtu) >= ANSWERS_MAX:
             self._pmtu.clear()

@@ -22,6 +22,15 @@ MIN_PMTU: Final = {4: 552, 16: 1280}
 """A path MTU is never believed to be smaller, by length of address. Kernel: `ip_rt_min_pmtu`, `IPV6_MIN_MTU`."""
 
 
+def is_news(route: Route, destination: bytes, mtu: int) -> bool:
+    """Whether a path MTU says more than the route to the destination does.
+
+    By IPv4 also if it is what the link takes: whoever holds the route from before looks again. Kernel:
+    `__ip_rt_update_pmtu`, `__ip6_rt_update_pmtu`.
+    """
+    return mtu < route.mtu or (mtu == route.mtu and not route.learnt and len(destination) == 4)
+
+
 class RouteError(PyvsError):
     """A change of routes refused: nothing was changed."""
 
@@ -270,18 +279,11 @@ class Routing:
         return entry is not None and entry.kind is Kind.LOCAL
 
     def update_pmtu(self, destination: bytes, mtu: int) -> None:
-        """Believe that the path to a destination takes no more than so many bytes.
-
-        By IPv4 also if that is what its link takes: whoever holds the route from before looks again. Kernel:
-        `__ip_rt_update_pmtu`, `__ip6_rt_update_pmtu`.
-        """
+        """Believe that the path to a destination takes no more than so many bytes."""
         mtu = max(mtu, MIN_PMTU[len(destination)])
         route = self.route(destination)
-        if route is None:
-            return
-        new = destination not in self.pmtu
-        if mtu < route.mtu or (mtu == route.mtu and new and len(destination) == 4):
-            self._exceptions[route.device, route.gateway] += new
+        if route is not None and is_news(route, destination, mtu):
+            self._exceptions[route.device, route.gateway] += destination not in self.pmtu
             self.pmtu[destination] = mtu
             self._forget()
 
