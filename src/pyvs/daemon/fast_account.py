@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from pyvs.core.flags import Family, Forward
+from pyvs.core.flags import Forward
 from pyvs.core.namespace import Namespace
 from pyvs.core.wording import counted
+from pyvs.fastpath.objects import BY_FAMILY
 from pyvs.fastpath.refusal import ELSEWHERE, is_elsewhere
 from pyvs.fastpath.sizes import ENTRIES
 from pyvs.fastpath.tables import LIMITS
@@ -73,7 +74,7 @@ def _lines(fast: Fast) -> Iterator[str]:
         "servers", (f"{place.number:>5}  {_server(mirror, place)}" for place in places if _matters(place))
     )
     yield "maps:"
-    for family, name in ((Family.INET, "conns4"), (Family.INET6, "conns6")):
+    for family, name in BY_FAMILY.items():
         filled = sum(
             (place.active + place.inactive) * (2 if place.dest.forward == Forward.MASQ else 1)
             for place in places

@@ -24,7 +24,6 @@ from pyvs.core.protocols.tcp_states import TIMEOUTS
 from pyvs.fastpath import build
 from pyvs.fastpath.clock import Jiffies
 from pyvs.fastpath.entries import (
-    Entry,
     OffloadedConnection,
     client_key,
     from_entry,
@@ -299,10 +298,7 @@ class FastPath:
 
     def insert_many(self, conns: Iterable[OffloadedConnection]) -> None:
         """Many at once. Raises OSError."""
-        self.insert_entries([entry for conn in conns for entry in to_entries(conn)])
-
-    def insert_entries(self, entries: list[Entry]) -> None:
-        """The same, of what `to_entries` has made of them."""
+        entries = [entry for conn in conns for entry in to_entries(conn)]
         for table in (self.conns4, self.conns6):
             table.put_many(entry for entry in entries if len(entry[0]) == table.key_size)
 
@@ -311,15 +307,12 @@ class FastPath:
         value = self.table_of(key).get(key)
         return None if value is None else self._complete(from_entry(key, value))
 
-    def remove(self, conn: OffloadedConnection, *, reply_only: bool = False) -> bool:
-        """End a connection; whether it was there. It is not uncounted. reply_only: leave the client's entry.
-
-        Raises OSError.
-        """
+    def remove(self, conn: OffloadedConnection) -> bool:
+        """End a connection; whether it was there. It is not uncounted. Raises OSError."""
         key = client_key(conn)
         if not conn.single:
             self.take_reply(conn)
-        return not reply_only and self.table_of(key).delete(key)
+        return self.table_of(key).delete(key)
 
     def take_reply(self, conn: OffloadedConnection) -> dict[str, Any] | None:
         """The server's entry, which is taken out, if no newer connection has it. Raises OSError."""

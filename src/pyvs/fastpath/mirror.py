@@ -10,13 +10,14 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from pyvs.core.flags import Family, Proto
+from pyvs.core.flags import Proto
 from pyvs.core.sync.policy import LEAST_REFRESH
 from pyvs.fastpath import ledger, refusal
 from pyvs.fastpath.change import Changes, Kept
 from pyvs.fastpath.identity import Identity, identity
 from pyvs.fastpath.layout import DEST
 from pyvs.fastpath.ledger import COUNTERS, Ledger
+from pyvs.fastpath.objects import BY_FAMILY
 from pyvs.fastpath.sweep import SWEPT
 from pyvs.fastpath.tables import LIMITS, SYNC_V0, Flag
 
@@ -291,7 +292,7 @@ class Mirror(Ledger):
         found = set()
         for place in self.places.values():
             if place.active or place.inactive:
-                found.add("conns4" if place.service.af == Family.INET else "conns6")
+                found.add(BY_FAMILY[place.service.af])
             if place.persistent:
                 found.add("templates")
         return found

@@ -9,11 +9,14 @@ from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from pyvs.core.flags import Family
 from pyvs.fastpath.errors import NEEDS_ROOT, FastPathUnavailable
 from pyvs.fastpath.libbpf import call, libbpf, pointer
 from pyvs.fastpath.maps import VERDICT, said
 
-CONNECTIONS: Final = ("conns4", "conns6")
+BY_FAMILY: Final = {Family.INET: "conns4", Family.INET6: "conns6"}
+"""The table of a family's connections."""
+CONNECTIONS: Final = tuple(BY_FAMILY.values())
 TEMPLATES: Final = ("templates", "template_numbers")
 _CONSTANTS: Final = "rodata"
 _ANY_ALIGNMENT: Final = 2

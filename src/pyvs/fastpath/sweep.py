@@ -15,9 +15,9 @@ from pyvs.core.flags import Family
 from pyvs.fastpath import build
 from pyvs.fastpath.layout import KEY4, KEY6
 from pyvs.fastpath.libbpf import call, libbpf, pointer
-from pyvs.fastpath.objects import LoadedObject, begun
+from pyvs.fastpath.objects import CONNECTIONS, LoadedObject, begun
 
-SWEPT: Final = ("conns4", "conns6", "templates")
+SWEPT: Final = (*CONNECTIONS, "templates")
 """The tables in which something ends, in the order in which they are gone through."""
 RECORD: Final = Struct(f"=IIII{KEY6.size}s")
 """Family or 0, status, destination, packets and key of what ended."""
